@@ -1,0 +1,238 @@
+"""A device's line to the centre: what is put into the outbox goes out until its receipt is back."""
+
+import random
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+import structlog
+
+from edge.link.mqtt import Broker, Connection, Incoming
+from edge.link.outbox import Outbox, Pending
+from edge.wire import (
+    Durable,
+    Health,
+    Message,
+    Presence,
+    Receipt,
+    WireError,
+    channel,
+    decode,
+    down_filter,
+    encode,
+    parse_topic,
+    topic,
+)
+
+WINDOW_MESSAGES = 64
+WINDOW_BYTES = 4 * 1024 * 1024
+RESEND_S = 10.0
+HEALTH_EVERY_S = 10.0
+
+log = structlog.get_logger()
+Handler = Callable[[Any], None]
+
+
+@dataclass
+class Counters:
+    """Since the start of this process."""
+
+    sent: int = 0
+    receipted: int = 0
+    refused: int = 0
+    down: int = 0
+    down_bad: int = 0
+
+
+class Link:
+    """Outbox + connection. `handlers`: down channel name -> function, called on the connection's thread; the MQTT
+    acknowledgement follows its return, so a handler that raises gets the message again."""
+
+    def __init__(
+        self,
+        outbox: Outbox,
+        broker: Broker,
+        kind: Literal["kiosk", "handset", "drone"],
+        *,
+        handlers: Mapping[str, Handler],
+        software: str = "",
+        health: Callable[[], dict[str, dict[str, float | str]]] | None = None,
+        rng: random.Random | None = None,
+        resend_s: float = RESEND_S,
+    ) -> None:
+        self.outbox = outbox
+        self.counters = Counters()
+        self._kind = kind
+        self._software = software
+        self._handlers = dict(handlers)
+        self._health = health
+        self._rng = rng or random.Random()
+        self._resend_s = resend_s
+        self._in_flight: dict[int, tuple[float, int]] = {}
+        self._lock = threading.Lock()
+        self._wake = threading.Event()
+        self._stop = threading.Event()
+        self._connection = Connection(
+            broker,
+            client_id=outbox.device,
+            subscriptions=[(down_filter(outbox.device), 1)],
+            on_message=self._incoming,
+            on_up=self._up,
+            will=(topic("up", outbox.device, "presence"), encode(self._presence(online=False))),
+            rng=self._rng,
+        )
+        self._pump = threading.Thread(target=self._run, name=f"link-{outbox.device}", daemon=True)
+
+    @property
+    def connected(self) -> bool:
+        """Whether the broker can be reached now."""
+        return self._connection.connected
+
+    def start(self) -> None:
+        """Connect and send, for as long as it takes."""
+        self._connection.start()
+        self._pump.start()
+
+    def send(self, *messages: Durable, within: Callable[[sqlite3.Connection], None] | None = None) -> list[int]:
+        """Into the outbox (see Outbox.put) and out as soon as there is a line. Returns the seqs."""
+        seqs = self.outbox.put(*messages, within=within)
+        self._wake.set()
+        return seqs
+
+    def drain(self, timeout_s: float) -> bool:
+        """Wait until nothing is left in the outbox; False when the time is over."""
+        deadline = time.monotonic() + timeout_s
+        while self.outbox.size[0] and time.monotonic() < deadline:
+            self._wake.set()
+            self._stop.wait(0.02)
+        return self.outbox.size[0] == 0
+
+    def stop(self) -> None:
+        """Say goodbye and end both threads; what is left stays in the outbox."""
+        self._stop.set()
+        self._wake.set()
+        if self._pump.is_alive():
+            self._pump.join(5.0)
+        gone = topic("up", self.outbox.device, "presence")
+        self._connection.publish(gone, encode(self._presence(online=False)), retain=True)
+        self._connection.stop()
+
+    def _run(self) -> None:
+        health_at = 0.0
+        while not self._stop.is_set():
+            self._wake.wait(0.25)
+            self._wake.clear()
+            if not self._connection.connected:
+                continue
+            try:
+                self._send_pending()
+            except sqlite3.Error as error:
+                log.error("outbox.unreadable", device=self.outbox.device, error=str(error))
+                self._stop.wait(1.0)
+            if time.monotonic() >= health_at:
+                self._send_health()
+                health_at = time.monotonic() + HEALTH_EVERY_S
+
+    def _send_pending(self) -> None:
+        while True:
+            batch = self._next_batch()
+            for message in batch:
+                if not self._send_one(message):
+                    return
+            if len(batch) < WINDOW_MESSAGES // 4:
+                return
+
+    def _next_batch(self) -> list[Pending]:
+        now = time.monotonic()
+        with self._lock:
+            late = [s for s, (sent, _) in self._in_flight.items() if now - sent > self._resend_s]
+            for seq in late:
+                del self._in_flight[seq]
+            room = WINDOW_MESSAGES - len(self._in_flight)
+            room_bytes = WINDOW_BYTES - sum(size for _, size in self._in_flight.values())
+            flying = set(self._in_flight)
+        if room <= 0 or room_bytes <= 0:
+            return []
+        batch: list[Pending] = []
+        for message in self.outbox.pending(room, beyond=flying):
+            if batch and room_bytes < len(message.payload):
+                break
+            room_bytes -= len(message.payload)
+            batch.append(message)
+        return batch
+
+    def _send_one(self, message: Pending) -> bool:
+        with self._lock:
+            jitter = self._rng.uniform(0.0, self._resend_s / 2)
+            self._in_flight[message.seq] = (time.monotonic() + jitter, len(message.payload))
+        row = channel("up", message.channel)
+        sent = self._connection.publish(
+            topic("up", self.outbox.device, message.channel), message.payload, row.qos, row.retained
+        )
+        if sent:
+            self.counters.sent += 1
+        return sent
+
+    def _send_health(self) -> None:
+        rows, size = self.outbox.size
+        message = Health(
+            device=self.outbox.device,
+            at=datetime.now(UTC),
+            outbox_rows=rows,
+            outbox_bytes=size,
+            dropped=self.outbox.dropped,
+            cameras=self._health() if self._health else {},
+        )
+        self._connection.publish(topic("up", self.outbox.device, "health"), encode(message), qos=0)
+
+    def _up(self) -> None:
+        with self._lock:
+            self._in_flight.clear()
+        log.info("link.up", device=self.outbox.device, waiting=self.outbox.size[0])
+        birth = encode(self._presence(online=True))
+        self._connection.publish(topic("up", self.outbox.device, "presence"), birth, retain=True)
+        self._wake.set()
+
+    def _presence(self, online: bool) -> Presence:
+        at = datetime.now(UTC) if online else None
+        return Presence(device=self.outbox.device, kind=self._kind, online=online, software=self._software, at=at)
+
+    def _incoming(self, incoming: Incoming) -> None:
+        try:
+            row, _ = parse_topic(incoming.topic)
+            message = decode(row, incoming.payload)
+        except WireError as error:
+            self.counters.down_bad += 1
+            log.warning("link.down_refused", topic=incoming.topic, code=int(error.code), reason=str(error))
+            self._connection.ack(incoming)
+            return
+        self.counters.down += 1
+        try:
+            self._dispatch(row.name, message)
+        except sqlite3.Error as error:
+            log.error("link.not_stored", topic=incoming.topic, error=str(error))
+            return
+        self._connection.ack(incoming)
+
+    def _dispatch(self, name: str, message: Message) -> None:
+        if isinstance(message, Receipt):
+            self._receipt(message)
+        elif name in self._handlers:
+            self._handlers[name](message)
+        else:
+            log.info("link.unhandled", channel=name)
+
+    def _receipt(self, receipt: Receipt) -> None:
+        gone = [*receipt.seqs, *(r.seq for r in receipt.refused)]
+        with self._lock:
+            for seq in gone:
+                self._in_flight.pop(seq, None)
+        for refusal in receipt.refused:
+            log.warning("link.refused", seq=refusal.seq, code=refusal.code, reason=refusal.reason)
+        self.counters.refused += self.outbox.refused(receipt.epoch, receipt.refused)
+        self.counters.receipted += self.outbox.receipted(receipt.epoch, receipt.seqs)
+        self._wake.set()
