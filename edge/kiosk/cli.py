@@ -1,0 +1,34 @@
+"""`zhuomu kiosk`: run a kiosk from its settings file."""
+
+import json
+import sys
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from edge.link import OutboxUnusable, SettingsError
+
+
+def kiosk(
+    config: Annotated[Path, typer.Option(help="The kiosk's settings, see configs/kiosk.toml.")],
+    check: Annotated[bool, typer.Option("--check", help="Only look whether everything is usable, then end.")] = False,
+) -> None:
+    """Watch the street: cameras in, candidate cases out. 看守街面：摄像头进，疑似案件出。"""
+    from detectors import DetectorError
+    from edge.kiosk.config import load_settings
+    from edge.kiosk.node import Kiosk, run_until_signal
+    from edge.watch.source import SourceError
+
+    try:
+        settings = load_settings(config)
+        node = Kiosk(settings, config, software=f"zhuomu {version('zhuomu')}")
+    except (SettingsError, SourceError, OutboxUnusable, DetectorError, OSError) as error:
+        sys.stderr.write(f"error: {error}\n")
+        raise typer.Exit(2) from error
+    if check:
+        return
+    sys.stdout.write(json.dumps({"event": "kiosk.ready", "device": settings.device}) + "\n")
+    sys.stdout.flush()
+    run_until_signal(node)

@@ -1,0 +1,105 @@
+"""What a kiosk's operator sets: one TOML file, and the rules in a second."""
+
+from pathlib import Path
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from edge.link import SettingsError, load
+from edge.watch.ground import Ground, NotCalibrated, Point
+from edge.watch.rules import RuleBook, Zone
+from edge.wire.messages import DeviceId
+
+
+class BrokerSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """Where the broker is."""
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Meta(ge=1, le=65535)] = 1883
+    username: str | None = None
+    password: str | None = None
+
+
+class ModelSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """The network. `path` empty: the one that comes with zhuomu. `threads` 0: the backend decides."""
+
+    path: str = ""
+    backend: str = "openvino"
+    size: Annotated[int, Meta(ge=0, le=4096)] = 0
+    threads: Annotated[int, Meta(ge=0, le=256)] = 2
+
+
+class CalibrationPoint(Struct, frozen=True, forbid_unknown_fields=True):
+    """A point on the ground: shares of the picture's width and height, and its WGS-84 place."""
+
+    x: Annotated[float, Meta(ge=-10, le=10)]
+    y: Annotated[float, Meta(ge=-10, le=10)]
+    lat: Annotated[float, Meta(ge=-90, le=90)]
+    lon: Annotated[float, Meta(ge=-180, le=180)]
+
+
+class CameraSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """One camera. Without calibration its own position stands for all it sees, with `error_m` around it."""
+
+    name: Annotated[str, Meta(min_length=1, max_length=64)]
+    source: Annotated[str, Meta(min_length=1)]
+    lat: Annotated[float, Meta(ge=-90, le=90)] = 34.2610
+    lon: Annotated[float, Meta(ge=-180, le=180)] = 117.1880
+    error_m: Annotated[float, Meta(gt=0)] = 30.0
+    detect_fps: Annotated[float, Meta(gt=0, le=60)] = 2.0
+    loop: bool = True
+    calibration: list[CalibrationPoint] = []
+    zone: list[Zone] = []
+
+
+class KioskSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """The whole file."""
+
+    device: DeviceId
+    data: str
+    rules: str
+    camera: Annotated[list[CameraSettings], Meta(min_length=1, max_length=64)]
+    broker: BrokerSettings = BrokerSettings()
+    model: ModelSettings = ModelSettings()
+    gone_s: Annotated[float, Meta(gt=0)] = 120.0
+    originals_bytes_max: Annotated[int, Meta(ge=0)] = 2 * 1024**3
+    outbox_bytes_max: Annotated[int, Meta(ge=1024**2)] = 2 * 1024**3
+
+
+def load_settings(path: Path) -> KioskSettings:
+    """Read a kiosk's file; relative paths in it start at its folder. Raises SettingsError (one line)."""
+    settings = load(path, KioskSettings)
+    names = [c.name for c in settings.camera]
+    double = sorted({n for n in names if names.count(n) > 1})
+    if double:
+        raise SettingsError(f"{path}: camera name {double[0]!r} stands twice; give each camera a name of its own")
+    return settings
+
+
+def load_rules(path: Path) -> RuleBook:
+    """Read a rule file. Raises SettingsError (one line)."""
+    book = load(path, RuleBook)
+    names = [r.name for r in book.rule]
+    double = sorted({n for n in names if names.count(n) > 1})
+    if double:
+        raise SettingsError(f"{path}: rule name {double[0]!r} stands twice; give each rule a name of its own")
+    return book
+
+
+def beside(settings_file: Path, name: str) -> Path:
+    """A path that a settings file names: relative ones start at the file's own folder."""
+    return (settings_file.parent / Path(name).expanduser()).resolve()
+
+
+def ground_of(camera: CameraSettings, width: int, height: int) -> Ground | None:
+    """The camera's ground plane for pictures of this size, or None where it is not calibrated. Raises SettingsError."""
+    if not camera.calibration:
+        return None
+    wall = next((z.polygon for z in camera.zone if z.kind == "wall"), None)
+    try:
+        return Ground(
+            [Point(p.x * width, p.y * height, p.lat, p.lon) for p in camera.calibration],
+            [(x * width, y * height) for x, y in wall] if wall else None,
+        )
+    except NotCalibrated as error:
+        raise SettingsError(f"camera {camera.name}: {error}") from error

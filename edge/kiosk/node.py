@@ -1,0 +1,157 @@
+"""The kiosk process: cameras in, candidates out, checks answered, until it is told to stop."""
+
+import signal
+import threading
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import structlog
+
+from detectors import load_detector
+from detectors.redact import Redactor
+from edge.kiosk.config import KioskSettings, beside, load_rules
+from edge.kiosk.store import KioskStore
+from edge.kiosk.watcher import Tools, Watcher
+from edge.link import Broker, Limits, Link, Outbox
+from edge.watch.camera import Camera
+from edge.watch.evidence import EvidenceMaker, Sealed
+from edge.watch.source import NETWORK, Source, check
+from edge.wire import Look, Verdict, Verify
+
+DETECT_SCORE_MIN = 0.15
+DRAIN_S = 10.0
+
+log = structlog.get_logger()
+
+
+class Kiosk:
+    """Everything that one mini-PC runs. Raises at construction whatever is wrong with settings, rules, model, files."""
+
+    def __init__(self, settings: KioskSettings, settings_file: Path, software: str) -> None:
+        self._settings = settings
+        data = beside(settings_file, settings.data)
+        rules = load_rules(beside(settings_file, settings.rules))
+        sources = [_source(c.source) for c in settings.camera]
+        model = settings.model
+        detector = load_detector(
+            beside(settings_file, model.path) if model.path else None,
+            backend=model.backend,
+            min_score=DETECT_SCORE_MIN,
+            threads=model.threads or None,
+            size=model.size or None,
+        )
+        self.outbox = Outbox(
+            data / f"{settings.device}.db", settings.device, Limits(bytes_max=settings.outbox_bytes_max)
+        )
+        self._store = KioskStore(self.outbox)
+        self._evidence = EvidenceMaker(Redactor(), Sealed(data / "originals", settings.originals_bytes_max))
+        anchors = data / "anchors"
+        anchors.mkdir(parents=True, exist_ok=True, mode=0o700)
+        broker = settings.broker
+        self.link = Link(
+            self.outbox,
+            Broker(broker.host, broker.port, broker.username, broker.password),
+            "kiosk",
+            handlers={"verify": self._asked},
+            software=software,
+            health=self._health,
+        )
+        tools = Tools(self.link, self._store, detector, self._evidence, rules, anchors)
+        self._cameras = [
+            Camera(c.name, source, loop=c.loop) for c, source in zip(settings.camera, sources, strict=True)
+        ]
+        self._watchers = {c.name: Watcher(c, tools, settings.gone_s) for c in settings.camera}
+        self._asked_lock = threading.Lock()
+        self._asked_queue: list[Verify] = self._store.open_checks()
+
+    def run(self, stop: threading.Event) -> None:
+        """Watch until `stop` is set or every recording has been played to its end; then drain the outbox."""
+        self.link.start()
+        for camera in self._cameras:
+            camera.start()
+        try:
+            self._watch(stop)
+        finally:
+            self._end()
+
+    def _watch(self, stop: threading.Event) -> None:
+        due = {c.name: 0.0 for c in self._cameras}
+        while not stop.is_set() and not all(c.ended for c in self._cameras):
+            self._hand_over_checks()
+            for camera in self._cameras:
+                now = time.monotonic()
+                if now < due[camera.name]:
+                    continue
+                shot = camera.take(0.0)
+                if shot is None:
+                    continue
+                watcher = self._watchers[camera.name]
+                due[camera.name] = now + 1.0 / watcher.camera.detect_fps
+                watcher.take(shot)
+            self._expire_checks(time.monotonic())
+            stop.wait(0.02)
+
+    def _expire_checks(self, now: float) -> None:
+        for watcher in self._watchers.values():
+            watcher.expire(now)
+
+    def _end(self) -> None:
+        for camera in self._cameras:
+            camera.stop()
+        for watcher in self._watchers.values():
+            watcher.flush()
+        drained = self.link.drain(DRAIN_S)
+        log.info("kiosk.stopped", outbox_left=self.outbox.size[0], drained=drained)
+        self.link.stop()
+        self.outbox.close()
+
+    def _asked(self, request: Verify) -> None:
+        self._store.ask(request)
+        with self._asked_lock:
+            self._asked_queue.append(request)
+
+    def _hand_over_checks(self) -> None:
+        with self._asked_lock:
+            requests, self._asked_queue = self._asked_queue, []
+        known = {r.verify_id for r in self._store.open_checks()} if requests else set()
+        for request in requests:
+            watcher = self._watchers.get(request.camera)
+            if watcher is None:
+                self._no_such_camera(request)
+            elif request.verify_id in known:
+                watcher.ask(request)
+
+    def _no_such_camera(self, request: Verify) -> None:
+        log.warning("verify.unknown_camera", camera=request.camera)
+        now = datetime.now(UTC)
+        verdict = Verdict(
+            device=self.outbox.device,
+            epoch=self.outbox.epoch,
+            seq=1,
+            verify_id=request.verify_id,
+            incident_id=request.incident_id,
+            camera=request.camera,
+            verdict="cannot_see",
+            at=now,
+            looks=[Look(at=now, verdict="cannot_see", score=0.0, reason="this kiosk has no camera of that name")],
+        )
+        self.link.send(verdict, within=self._store.answering(request.verify_id, None))
+
+    def _health(self) -> dict[str, dict[str, float | str]]:
+        return {c.name: c.health() for c in self._cameras}
+
+
+def _source(spec: str) -> Source:
+    """A file must be readable now; a network or USB camera may come up later than the kiosk does."""
+    if spec.startswith((*NETWORK, "/dev/video")):
+        return Source(spec)
+    return check(spec)
+
+
+def run_until_signal(kiosk: Kiosk) -> None:
+    """Run with SIGTERM and SIGINT as the way to stop."""
+    stop = threading.Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(name, lambda *_: stop.set())
+    kiosk.run(stop)

@@ -1,0 +1,150 @@
+"""Pictures that prove a candidate: the original stays sealed on the device, only a redacted copy leaves."""
+
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import cv2
+import numpy as np
+import structlog
+
+from detectors import Detections, RedactionError
+from detectors.redact import Redactor
+from edge.watch.boxes import Box
+from edge.watch.source import Image
+from edge.wire import Evidence, EvidenceRef
+
+SIDE_PX_MAX = 1280
+JPEG_QUALITY = 80
+EVIDENCE_BYTES_MAX = 256 * 1024
+CROP_MARGIN = 0.35
+VEHICLES = ("car", "bus", "truck", "motorbike")
+
+log = structlog.get_logger()
+Kind = Literal["frame", "crop", "look"]
+
+
+@dataclass
+class EvidenceMaker:
+    """Makes evidence. Fails closed: when redaction cannot run, no picture leaves, and `withheld` counts it."""
+
+    redactor: Redactor
+    sealed: "Sealed"
+    withheld: int = 0
+
+    def frame_and_crop(self, image: Image, box: Box, detections: Detections) -> list[Evidence]:
+        """The whole picture and the thing itself, redacted. Empty when redaction failed."""
+        self.sealed.keep(image)
+        clean = self._redact(image, detections)
+        if clean is None:
+            return []
+        return [_evidence(_shrink(clean), "frame"), _evidence(crop(clean, box), "crop")]
+
+    def look(self, image: Image, box: Box, detections: Detections) -> list[Evidence]:
+        """The place of a check, redacted. Empty when redaction failed."""
+        clean = self._redact(image, detections)
+        return [] if clean is None else [_evidence(crop(clean, box, margin=1.0), "look")]
+
+    def _redact(self, image: Image, detections: Detections) -> Image | None:
+        try:
+            return np.asarray(self.redactor.redact(image, detections.of_class(*VEHICLES)), np.uint8)
+        except RedactionError as error:
+            self.withheld += 1
+            log.error("evidence.withheld", reason=str(error))
+            return None
+
+
+class Sealed:
+    """Originals, readable by the device's owner alone, oldest deleted first when the budget is used up."""
+
+    def __init__(self, folder: Path, bytes_max: int) -> None:
+        self._folder = folder
+        self._bytes_max = bytes_max
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.deleted = 0
+
+    def keep(self, image: Image) -> str:
+        """Store a picture; returns the sha256 of its JPEG."""
+        data = _jpeg(image, 92)
+        digest = hashlib.sha256(data).hexdigest()
+        write_whole(self._folder / f"{digest}.jpg", data)
+        self._trim()
+        return digest
+
+    def _trim(self) -> None:
+        files = sorted(self._folder.glob("*.jpg"), key=lambda p: p.stat().st_mtime)
+        size = sum(p.stat().st_size for p in files)
+        for path in files:
+            if size <= self._bytes_max:
+                return
+            size -= path.stat().st_size
+            path.unlink()
+            self.deleted += 1
+
+
+def crop(image: Image, box: Box, margin: float = CROP_MARGIN) -> Image:
+    """The box with a margin (share of its larger side), cut at the picture's edges; never empty."""
+    height, width = image.shape[:2]
+    pad = margin * max(box[2] - box[0], box[3] - box[1])
+    x1, y1 = int(max(0, min(width - 1, box[0] - pad))), int(max(0, min(height - 1, box[1] - pad)))
+    x2, y2 = int(min(width, max(x1 + 1, box[2] + pad))), int(min(height, max(y1 + 1, box[3] + pad)))
+    return np.ascontiguousarray(image[y1:y2, x1:x2])
+
+
+def reference(evidence: Evidence) -> EvidenceRef:
+    """What a candidate says of a picture that follows."""
+    return EvidenceRef(
+        sha256=evidence.sha256,
+        media_type=evidence.media_type,
+        size_bytes=len(evidence.data),
+        kind=evidence.kind,
+        redacted=evidence.redacted,
+    )
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write a file so that after a power cut it is there whole or not at all; readable by its owner alone."""
+    temporary = path.with_suffix(path.suffix + ".part")
+    with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as out:
+        out.write(data)
+        out.flush()
+        os.fsync(out.fileno())
+    temporary.replace(path)
+
+
+def _evidence(image: Image, kind: Kind) -> Evidence:
+    data = _small_enough(image)
+    return Evidence(
+        device="unset",
+        epoch="00000000",
+        seq=1,
+        sha256=hashlib.sha256(data).hexdigest(),
+        media_type="image/jpeg",
+        kind=kind,
+        redacted=True,
+        data=data,
+    )
+
+
+def _small_enough(image: Image) -> bytes:
+    for quality in (JPEG_QUALITY, 60, 40, 20):
+        data = _jpeg(image, quality)
+        if len(data) <= EVIDENCE_BYTES_MAX:
+            return data
+    return _jpeg(_shrink(image, SIDE_PX_MAX // 4), 40)
+
+
+def _shrink(image: Image, side_px_max: int = SIDE_PX_MAX) -> Image:
+    scale = side_px_max / max(image.shape[:2])
+    if scale >= 1:
+        return image
+    return np.asarray(cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _jpeg(image: Image, quality: int) -> bytes:
+    done, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    if not done:
+        raise ValueError(f"picture of shape {image.shape} cannot be written as JPEG")
+    return data.tobytes()

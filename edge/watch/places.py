@@ -1,0 +1,191 @@
+"""Place memory: a thing that stays in its place is one event, however the detector flickers and whoever walks past."""
+
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+
+from edge.watch.boxes import Box, area, covered, iou, mean, overlap
+from edge.wire import CaseClass
+
+State = Literal["watching", "filed", "gone"]
+
+
+@dataclass(frozen=True)
+class Sighting:
+    """One detection that may be a case: what the network calls it, and which of the four kinds that is."""
+
+    case_class: CaseClass
+    label: str
+    score: float
+    box: Box
+
+
+@dataclass(frozen=True)
+class Habits:
+    """How the memory judges. `forget_s`: a thing not filed yet is dropped after so long unseen in clear view;
+    `gone_s`: a filed one is taken for gone. Both count only time in which the place could be seen."""
+
+    iou_min: float = 0.35
+    forget_s: float = 4.0
+    gone_s: float = 20.0
+    covered_max: float = 0.3
+    gap_s_max: float = 2.0
+    moved_weight: float = 0.05
+
+
+@dataclass
+class Spot:
+    """A remembered place in the picture of one camera."""
+
+    spot_id: str
+    camera: str
+    case_class: CaseClass
+    box: Box
+    frame_width: int
+    frame_height: int
+    first_seen: datetime
+    last_seen: datetime
+    hits: int = 1
+    looks: int = 1
+    score: float = 0.0
+    unseen_s: float = 0.0
+    state: State = "watching"
+    candidate_id: str = ""
+    labels: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def label(self) -> str:
+        """What the network called it most often."""
+        return max(self.labels, key=lambda name: self.labels[name])
+
+    @property
+    def presence(self) -> float:
+        """Seen / could have been seen, 0 to 1."""
+        return self.hits / max(1, self.looks)
+
+    @property
+    def dwell_s(self) -> float:
+        """From first to last sighting, seconds."""
+        return (self.last_seen - self.first_seen).total_seconds()
+
+
+@dataclass
+class Change:
+    """What one frame changed."""
+
+    seen: list[Spot] = field(default_factory=list)
+    gone: list[Spot] = field(default_factory=list)
+    forgotten: list[Spot] = field(default_factory=list)
+
+
+class PlaceMemory:
+    """The spots of one camera. Pure: time comes in with each frame; the owner stores what `update` changed."""
+
+    def __init__(self, camera: str, habits: Habits | None = None, spots: Iterable[Spot] = ()) -> None:
+        self.camera = camera
+        self.habits = habits or Habits()
+        self.spots: list[Spot] = [s for s in spots if s.state != "gone"]
+        self._mono_s: float | None = None
+
+    def update(
+        self,
+        sightings: Iterable[Sighting],
+        blockers: Iterable[Box],
+        at: datetime,
+        mono_s: float,
+        size: tuple[int, int],
+    ) -> Change:
+        """Take one frame's sightings. `blockers`: boxes of people and vehicles; `size`: (width, height) in pixels."""
+        step_s = self._step(mono_s)
+        change = Change()
+        pairs, fresh = self._match(one_each(sightings))
+        for spot, sighting in pairs:
+            self._hit(spot, sighting, at)
+            change.seen.append(spot)
+        hit = {id(spot) for spot, _ in pairs}
+        for spot in [s for s in self.spots if id(s) not in hit]:
+            self._miss(spot, list(blockers), step_s, change)
+        for sighting in fresh:
+            spot = self._begin(sighting, at, size)
+            self.spots.append(spot)
+            change.seen.append(spot)
+        return change
+
+    def end(self, spot_id: str) -> Spot | None:
+        """A check found the place cleared: forget the thing, so that the next one there is a new event."""
+        for spot in self.spots:
+            if spot.spot_id == spot_id:
+                self.spots.remove(spot)
+                spot.state = "gone"
+                return spot
+        return None
+
+    def _step(self, mono_s: float) -> float:
+        last, self._mono_s = self._mono_s, mono_s
+        return 0.0 if last is None else min(max(0.0, mono_s - last), self.habits.gap_s_max)
+
+    def _match(self, sightings: list[Sighting]) -> tuple[list[tuple[Spot, Sighting]], list[Sighting]]:
+        ranked = sorted(
+            (
+                (-iou(spot.box, s.box), i, j)
+                for i, spot in enumerate(self.spots)
+                for j, s in enumerate(sightings)
+                if spot.case_class == s.case_class and iou(spot.box, s.box) >= self.habits.iou_min
+            ),
+        )
+        pairs: list[tuple[Spot, Sighting]] = []
+        used_spots: set[int] = set()
+        used: set[int] = set()
+        for _, i, j in ranked:
+            if i not in used_spots and j not in used:
+                pairs.append((self.spots[i], sightings[j]))
+                used_spots.add(i)
+                used.add(j)
+        return pairs, [s for j, s in enumerate(sightings) if j not in used]
+
+    def _hit(self, spot: Spot, sighting: Sighting, at: datetime) -> None:
+        spot.hits += 1
+        spot.looks += 1
+        spot.unseen_s = 0.0
+        spot.last_seen = max(at, spot.last_seen)
+        spot.score += (sighting.score - spot.score) * 0.2
+        spot.labels[sighting.label] = spot.labels.get(sighting.label, 0) + 1
+        spot.box = mean(spot.box, sighting.box, self.habits.moved_weight)
+
+    def _miss(self, spot: Spot, blockers: list[Box], step_s: float, change: Change) -> None:
+        if any(covered(spot.box, by) > self.habits.covered_max for by in blockers):
+            return
+        spot.looks += 1
+        spot.unseen_s += step_s
+        limit = self.habits.forget_s if spot.state == "watching" else self.habits.gone_s
+        if spot.unseen_s < limit:
+            return
+        self.spots.remove(spot)
+        (change.forgotten if spot.state == "watching" else change.gone).append(spot)
+        spot.state = "gone"
+
+    def _begin(self, sighting: Sighting, at: datetime, size: tuple[int, int]) -> Spot:
+        return Spot(
+            spot_id=secrets.token_hex(8),
+            camera=self.camera,
+            case_class=sighting.case_class,
+            box=sighting.box,
+            frame_width=size[0],
+            frame_height=size[1],
+            first_seen=at,
+            last_seen=at,
+            score=sighting.score,
+            labels={sighting.label: 1},
+        )
+
+
+def one_each(sightings: Iterable[Sighting]) -> list[Sighting]:
+    """Of sightings of one kind that lie on each other (a table inside its stall) keep the surest."""
+    kept: list[Sighting] = []
+    for s in sorted(sightings, key=lambda s: -s.score):
+        same = (k for k in kept if k.case_class == s.case_class)
+        if not any(overlap(k.box, s.box) > 0.6 * max(1.0, min(area(k.box), area(s.box))) for k in same):
+            kept.append(s)
+    return kept

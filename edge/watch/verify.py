@@ -1,0 +1,119 @@
+"""Looking again (核查): cleared, still there or cannot see. "Not seen" is not "gone"."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import cv2
+import numpy as np
+
+from edge.watch.boxes import Box, covered, iou
+from edge.watch.evidence import crop
+from edge.watch.places import Sighting
+from edge.watch.source import Image
+from edge.wire import Look, Verify
+
+Answer = Literal["cleared", "still_there", "cannot_see"]
+IOU_MIN = 0.3
+COVERED_MAX = 0.3
+LIKENESS_STILL = 0.80
+DARK_MEAN = 18.0
+FLAT_STD = 4.0
+LOOKS_EXTRA = 4
+PATIENCE_S = 60.0
+ANCHOR_PX = 64
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One look's answer with the surest detection's score and the reason in words."""
+
+    verdict: Answer
+    score: float
+    reason: str
+
+
+def look(
+    request: Verify,
+    image: Image,
+    sightings: Sequence[Sighting],
+    blockers: Sequence[Box],
+    anchor: Image | None,
+) -> Seen:
+    """One look. `sightings`: all detections down to a low score; `anchor`: the place's crop from when the thing
+    was there, which catches a thing that the detector overlooks."""
+    box = scaled(request, image)
+    score = max(
+        (s.score for s in sightings if s.case_class == request.case_class and iou(s.box, box) >= IOU_MIN), default=0.0
+    )
+    if score > 0:
+        return Seen("still_there", score, f"seen again with score {score:.2f}")
+    if any(covered(box, by) > COVERED_MAX for by in blockers):
+        return Seen("cannot_see", 0.0, "somebody or something stands in front")
+    blind = _blind(crop(image, box, margin=0.0))
+    if blind:
+        return Seen("cannot_see", 0.0, blind)
+    same = likeness(anchor, crop(image, box, margin=0.0)) if anchor is not None else 0.0
+    if same >= LIKENESS_STILL:
+        return Seen("still_there", same, f"the place looks as it did ({same:.2f}), though nothing was detected")
+    return Seen("cleared", 0.0, f"nothing of that kind there (likeness to before {same:.2f})")
+
+
+def scaled(request: Verify, image: Image) -> Box:
+    """The request's box in the pixels of this picture."""
+    fx, fy = image.shape[1] / request.frame_width, image.shape[0] / request.frame_height
+    x1, y1, x2, y2 = request.box
+    return (x1 * fx, y1 * fy, x2 * fx, y2 * fy)
+
+
+def likeness(a: Image, b: Image) -> float:
+    """Zero-mean normalised cross-correlation of two crops at ANCHOR_PX, -1 to 1; light that changed does not count."""
+    small = [cv2.resize(cv2.cvtColor(i, cv2.COLOR_BGR2GRAY), (ANCHOR_PX, ANCHOR_PX)).astype(np.float32) for i in (a, b)]
+    first, second = (s - s.mean() for s in small)
+    norm = float(np.linalg.norm(first) * np.linalg.norm(second))
+    return float((first * second).sum()) / norm if norm > 0 else 0.0
+
+
+@dataclass
+class Check:
+    """A verify request at work: collects looks, spread over `over_s`, until an answer is due."""
+
+    request: Verify
+    asked_s: float | None = None
+    last_s: float | None = None
+    looks: list[Look] = field(default_factory=list)
+
+    def due(self, mono_s: float) -> bool:
+        """Whether it is time for the next look (monotonic seconds)."""
+        step = self.request.over_s / max(1, self.request.looks - 1)
+        return self.last_s is None or mono_s - self.last_s >= step
+
+    def overdue(self, mono_s: float) -> bool:
+        """Whether the looks should have been taken long ago (no pictures come). Call it now and then."""
+        if self.asked_s is None:
+            self.asked_s = mono_s
+        return mono_s - self.asked_s > self.request.over_s + PATIENCE_S
+
+    def add(self, taken: Look, mono_s: float) -> None:
+        """Take a look into the account."""
+        self.looks.append(taken)
+        self.last_s = mono_s
+
+    def answer(self) -> Answer | None:
+        """still_there at the first sure sight; cleared only when as many clear looks as asked agree; cannot_see when
+        too many looks were blocked; None while more looks are needed."""
+        kinds = [one.verdict for one in self.looks]
+        if "still_there" in kinds:
+            return "still_there"
+        if kinds.count("cleared") >= self.request.looks:
+            return "cleared"
+        return "cannot_see" if len(kinds) >= self.request.looks + LOOKS_EXTRA else None
+
+
+def _blind(place: Image) -> str:
+    grey = cv2.cvtColor(place, cv2.COLOR_BGR2GRAY)
+    if float(grey.mean()) < DARK_MEAN:
+        return "too dark"
+    if float(grey.std()) < FLAT_STD:
+        return "no structure in the picture (covered lens or fog)"
+    return ""
