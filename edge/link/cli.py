@@ -1,0 +1,23 @@
+"""`zhuomu broker`: the embedded MQTT broker as a process."""
+
+import asyncio
+import logging
+import sys
+from typing import Annotated
+
+import typer
+
+from edge.link.broker import BrokerUnusable, serve
+
+
+def broker(
+    host: Annotated[str, typer.Option(help="Address to listen on; loopback unless you know better.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535)] = 1883,
+) -> None:
+    """The embedded MQTT 3.1.1 broker, for one machine and tests. 内置消息服务器。"""
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
+    try:
+        asyncio.run(serve(host, port))
+    except BrokerUnusable as error:
+        sys.stderr.write(f"error: {error}\n")
+        raise typer.Exit(2) from error

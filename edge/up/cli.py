@@ -1,0 +1,55 @@
+"""`zhuomu up`: the whole loop on one machine, one command."""
+
+import signal
+import sys
+import threading
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+RULES = Path(__file__).parent / "rules-demo.toml"
+
+
+def up(
+    source: Annotated[
+        list[str] | None,
+        typer.Option(help="Video file, folder of pictures, rtsp:// address or /dev/videoN; none: the sample street."),
+    ] = None,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="The console page's port.")] = 8080,
+    seconds: Annotated[
+        float | None, typer.Option("--for", min=1.0, help="Stop after so many seconds, with a summary.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Summary as one JSON object on stdout.")] = False,
+    seed: Annotated[int, typer.Option(help="Which sample street.")] = 1,
+    data: Annotated[
+        Path | None, typer.Option(help="Keep all state in this folder; otherwise it is deleted at the end.")
+    ] = None,
+    rules: Annotated[Path, typer.Option(help="Rule file.")] = RULES,
+) -> None:
+    """Broker, gateway, registry, console, a kiosk and two handsets on this machine. 一条命令跑通全流程。"""
+    from edge.kiosk.config import load_rules
+    from edge.link import SettingsError
+    from edge.link.broker import BrokerUnusable
+    from edge.up.children import ChildFailed
+    from edge.up.run import Options, Town, to_json
+    from edge.watch.source import SourceError
+
+    console = Console(stderr=as_json)
+    stop = threading.Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(name, lambda *_: stop.set())
+    town = Town(Options(source or [], port, seconds, seed, data.resolve() if data else None, rules.resolve()), console)
+    try:
+        load_rules(rules)
+        summary = town.run(stop)
+    except (SettingsError, SourceError, BrokerUnusable, ChildFailed, OSError) as error:
+        sys.stderr.write(f"error: {error}\n")
+        raise typer.Exit(2) from error
+    if as_json:
+        sys.stdout.write(to_json(summary) + "\n")
+    else:
+        from edge.up.report import Report
+
+        Report("", console).table(summary)

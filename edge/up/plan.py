@@ -1,0 +1,108 @@
+"""What `zhuomu up` starts, in which order, with which files."""
+
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+
+from edge.link import left
+
+DEVICE = "kiosk-1"
+HANDSETS = 2
+WORK_S = 8.0
+HOST = "127.0.0.1"
+
+
+@dataclass(frozen=True)
+class Ports:
+    """Loopback ports. The console's is the user's choice, the others are free ones found at the start."""
+
+    console: int
+    registry: int
+    mqtt: int
+    street: int
+
+
+@dataclass(frozen=True)
+class View:
+    """What one camera of the kiosk sees: source, and calibration and zones where they are known (the sample street)."""
+
+    name: str
+    source: str
+    calibration: list[tuple[float, float, float, float]]
+    zones: list[tuple[str, str, list[tuple[float, float]]]]
+
+
+def free_ports(console: int) -> Ports:
+    """Find three ports that nobody uses now."""
+    sockets = [socket.socket() for _ in range(3)]
+    try:
+        for s in sockets:
+            s.bind((HOST, 0))
+        registry, mqtt, street = (s.getsockname()[1] for s in sockets)
+    finally:
+        for s in sockets:
+            s.close()
+    return Ports(console, registry, mqtt, street)
+
+
+def write_files(folder: Path, ports: Ports, views: list[View], rules: Path) -> dict[str, Path]:
+    """Write the settings of kiosk, gateway and registry; returns their paths by process name."""
+    texts = {
+        "kiosk": _kiosk(folder, ports, views, rules),
+        "gateway": _gateway(folder, ports),
+        "registry": _registry(folder, ports),
+    }
+    paths = {name: folder / f"{name}.toml" for name in texts}
+    for name, text in texts.items():
+        paths[name].write_text(text, encoding="utf-8")
+    return paths
+
+
+def outbox_left(folder: Path) -> int:
+    """Messages that devices still hold after they were stopped."""
+    files = [folder / "kiosk" / f"{DEVICE}.db", *(folder / "handsets" / f"handset-{i + 1}.db" for i in range(HANDSETS))]
+    return sum(left(path) for path in files)
+
+
+def _kiosk(folder: Path, ports: Ports, views: list[View], rules: Path) -> str:
+    head = [
+        f'device = "{DEVICE}"',
+        f"data = {_quote(str(folder / 'kiosk'))}",
+        f"rules = {_quote(str(rules))}",
+        "gone_s = 30.0",
+        f'[broker]\nhost = "{HOST}"\nport = {ports.mqtt}',
+    ]
+    return "\n".join([*head, *(_camera(v) for v in views)]) + "\n"
+
+
+def _camera(view: View) -> str:
+    lines = ["[[camera]]", f"name = {_quote(view.name)}", f"source = {_quote(view.source)}"]
+    for x, y, lat, lon in view.calibration:
+        lines += ["[[camera.calibration]]", f"x = {x:.6f}", f"y = {y:.6f}", f"lat = {lat:.9f}", f"lon = {lon:.9f}"]
+    for name, kind, polygon in view.zones:
+        corners = ", ".join(f"[{x:.5f}, {y:.5f}]" for x, y in polygon)
+        lines += ["[[camera.zone]]", f"name = {_quote(name)}", f"kind = {_quote(kind)}", f"polygon = [{corners}]"]
+    return "\n".join(lines)
+
+
+def _gateway(folder: Path, ports: Ports) -> str:
+    return (
+        f"data = {_quote(str(folder / 'gateway'))}\n"
+        f'host = "{HOST}"\nport = {ports.console}\n'
+        f'registry_url = "http://{HOST}:{ports.registry}"\n'
+        f'[broker]\nhost = "{HOST}"\nport = {ports.mqtt}\n'
+    )
+
+
+def _registry(folder: Path, ports: Ports) -> str:
+    crews = ", ".join(f'"handset-{i + 1}"' for i in range(HANDSETS))
+    classes = ", ".join(f'"{name}"' for name in ("stall", "poster", "bike", "litter"))
+    return (
+        f"data = {_quote(str(folder / 'registry'))}\n"
+        f'host = "{HOST}"\nport = {ports.registry}\n'
+        f"crews = [{crews}]\nauto_file = [{classes}]\nrecheck_s = 5.0\n"
+    )
+
+
+def _quote(text: str) -> str:
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'

@@ -1,0 +1,63 @@
+"""The one command; each subcommand imports its room when it is called."""
+
+import sys
+from importlib import import_module
+from importlib.metadata import version
+from typing import Annotated
+
+import typer
+
+# Command -> (module, attribute, help). A typer.Typer becomes a group, a function a command.
+COMMANDS: dict[str, tuple[str, str, str]] = {
+    "up": ("edge.up.cli", "up", "The whole loop on this machine. 一条命令跑通全流程。"),
+    "kiosk": ("edge.kiosk.cli", "kiosk", "Watch the street: cameras in, candidates out. 岗亭节点。"),
+    "handset": ("edge.handset.cli", "app", "Disposal handsets. 处置通。"),
+    "gateway": ("gateway.cli", "gateway", "The centre's intake and console. 中心网关。"),
+    "registry": ("gateway.cli", "registry", "The embedded case registry. 案件库。"),
+    "broker": ("edge.link.cli", "broker", "The embedded MQTT broker. 内置消息服务器。"),
+    "street": ("edge.sim.cli", "app", "The sample street with exact truth. 样例街道。"),
+    "detect": ("detectors.cli", "detect", "Detections on pictures, folders and videos. 图像识别。"),
+    "model": ("models.cli", "app", "Train, measure, export and list networks. 模型。"),
+    "wire": ("edge.wire.cli", "wire", "Write the contract's JSON Schema and AsyncAPI files. 接口文件。"),
+}
+
+
+def build(wanted: str | None) -> typer.Typer:
+    """The command line with one command's room loaded; the others stand there by name and help alone, so that
+    `zhuomu gateway` never imports OpenCV."""
+    app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+    app.callback(invoke_without_command=True)(_root)
+    for name, (module, attribute, words) in COMMANDS.items():
+        if name != wanted:
+            app.command(name, help=words)(_not_loaded)
+            continue
+        found = getattr(import_module(module), attribute)
+        if isinstance(found, typer.Typer):
+            app.add_typer(found, name=name)
+        else:
+            app.command(name)(found)
+    return app
+
+
+def _root(
+    show_version: Annotated[bool, typer.Option("--version", help="Print the version and end.")] = False,
+) -> None:
+    """啄木 zhuomu: the street-side edge of a city's digital management system."""
+    if show_version:
+        sys.stdout.write(f"zhuomu {version('zhuomu')}\n")
+        raise typer.Exit
+
+
+def _not_loaded() -> None:
+    raise typer.Abort
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    import_module("edge.logs").configure()
+    wanted = next((word for word in sys.argv[1:] if not word.startswith("-")), None)
+    build(wanted)()
+
+
+if __name__ == "__main__":
+    main()
