@@ -24,8 +24,9 @@ class Sighting:
 
 @dataclass(frozen=True)
 class Habits:
-    """How the memory judges. `forget_s`: a thing not filed yet is dropped after so long unseen in clear view;
-    `gone_s`: a filed one is taken for gone. Both count only time in which the place could be seen."""
+    """How the memory judges. `gone_s`: a filed thing is taken for gone after so long unseen in clear view; one that is
+    not filed yet is dropped after as long as it was there, at least `forget_s` and at most `gone_s`. Only time in which
+    the place could be seen counts; a step between frames counts for at most `gap_s_max`."""
 
     iou_min: float = 0.35
     forget_s: float = 4.0
@@ -159,12 +160,17 @@ class PlaceMemory:
             return
         spot.looks += 1
         spot.unseen_s += step_s
-        limit = self.habits.forget_s if spot.state == "watching" else self.habits.gone_s
-        if spot.unseen_s < limit:
+        if spot.unseen_s < self._patience_s(spot):
             return
         self.spots.remove(spot)
         (change.forgotten if spot.state == "watching" else change.gone).append(spot)
         spot.state = "gone"
+
+    def _patience_s(self, spot: Spot) -> float:
+        """The longer a thing has been there, the longer it may be overlooked."""
+        if spot.state == "filed":
+            return self.habits.gone_s
+        return max(self.habits.forget_s, min(self.habits.gone_s, spot.dwell_s))
 
     def _begin(self, sighting: Sighting, at: datetime, size: tuple[int, int]) -> Spot:
         return Spot(
