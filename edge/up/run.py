@@ -84,8 +84,9 @@ class Town:
         if self.options.sources:
             return [plan.View(f"cam-{i + 1}", _absolute(s), [], []) for i, s in enumerate(self.options.sources)]
         serve = ["street", "serve", "--port", str(ports.street), "--seed", str(self.options.seed)]
-        street = self._child("street", [*serve, "--truth", str(self.folder / "truth.jsonl")])
-        return [street_view(street.ready["url"], self.options.seed)]
+        path = self.folder / "truth.jsonl"
+        street = self._child("street", [*serve, "--truth", str(path)])
+        return [street_view(street.ready["url"], truth.read_header(path))]
 
     def _child(self, name: str, args: list[str]) -> Child:
         child = Child(name, args, self.folder / f"{name}.log", self._restarted)
@@ -135,14 +136,11 @@ class Town:
             child.stop()
 
 
-def street_view(url: str, seed: int) -> plan.View:
-    """The sample street's camera with its exact calibration and zones."""
-    from edge.sim.street import Street
-
-    street = Street(seed=seed)
-    width, height = street.camera.width, street.camera.height
-    points = [(x / width, y / height, lat, lon) for (x, y), (lat, lon) in street.calibration_points()]
-    zones = [(z.name, z.kind, [(x / width, y / height) for x, y in z.image_polygon]) for z in street.zones()]
+def street_view(url: str, head: dict[str, Any]) -> plan.View:
+    """The sample street's camera with its exact calibration and zones, from the header of its truth file."""
+    width, height = head["width"], head["height"]
+    points = [(p["image"][0] / width, p["image"][1] / height, *p["wgs84"]) for p in head["calibration_points"]]
+    zones = [(z["name"], z["name"], [(x / width, y / height) for x, y in z["image"]]) for z in head["zones"]]
     return plan.View("street", url, points, zones)
 
 

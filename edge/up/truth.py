@@ -38,8 +38,16 @@ class Match:
 
 def read_truth(path: Path) -> list[dict[str, Any]]:
     """The event lines of a truth file, in time order."""
-    lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
-    return [line for line in lines if line.get("type") == "event"]
+    return [line for line in _lines(path) if line.get("type") == "event"]
+
+
+def read_header(path: Path) -> dict[str, Any]:
+    """The first line: size, camera, calibration points, zones."""
+    return _lines(path)[0]
+
+
+def _lines(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
 
 
 def match(
