@@ -131,7 +131,7 @@ def test_work_reaches_the_handler_and_rubbish_does_not_stop_the_link(
     centre.connection.publish(topic("down", "handset-1", "work"), b"rubbish")
     centre.connection.publish(topic("down", "handset-1", "work"), encode(work))
     until(lambda: got == [work], what="the work order")
-    assert link.counters.down_bad == 1
+    assert link.counters.down_bad >= 1
     link.stop()
 
 

@@ -20,6 +20,7 @@ from edge.wire import (
     Presence,
     Receipt,
     WireError,
+    WrongSender,
     channel,
     decode,
     down_filter,
@@ -203,11 +204,13 @@ class Link:
 
     def _incoming(self, incoming: Incoming) -> None:
         try:
-            row, _ = parse_topic(incoming.topic)
+            row, device = parse_topic(incoming.topic)
+            if row.direction != "down" or device != self.outbox.device:
+                raise WrongSender(f"topic '{incoming.topic}' is not for {self.outbox.device}")
             message = decode(row, incoming.payload)
         except WireError as error:
             self.counters.down_bad += 1
-            log.warning("link.down_refused", topic=incoming.topic, code=int(error.code), reason=str(error))
+            log.info("link.down_refused", topic=incoming.topic, code=int(error.code), reason=str(error))
             self._connection.ack(incoming)
             return
         self.counters.down += 1

@@ -27,6 +27,9 @@ def up(
         Path | None, typer.Option(help="Keep all state in this folder; otherwise it is deleted at the end.")
     ] = None,
     rules: Annotated[Path, typer.Option(help="Rule file.")] = RULES,
+    broker: Annotated[
+        str | None, typer.Option(help="HOST:PORT of an MQTT broker that runs already; none: the embedded one.")
+    ] = None,
 ) -> None:
     """Broker, gateway, registry, console, a kiosk and two handsets on this machine. 一条命令跑通全流程。"""
     from edge.kiosk.config import load_rules
@@ -40,8 +43,10 @@ def up(
     stop = threading.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: stop.set())
-    town = Town(Options(source or [], port, seconds, seed, data.resolve() if data else None, rules.resolve()), console)
+    folder = data.resolve() if data else None
     try:
+        address = _address(broker) if broker else None
+        town = Town(Options(source or [], port, seconds, seed, folder, rules.resolve(), address), console)
         load_rules(rules)
         summary = town.run(stop)
     except (SettingsError, SourceError, BrokerUnusable, ChildFailed, OSError) as error:
@@ -53,3 +58,12 @@ def up(
         from edge.up.report import Report
 
         Report("", console).table(summary)
+
+
+def _address(text: str) -> tuple[str, int]:
+    from edge.link import SettingsError
+
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdigit() or not 0 < int(port) < 65536:
+        raise SettingsError(f"--broker {text}: not HOST:PORT; give for example 127.0.0.1:1883")
+    return host, int(port)

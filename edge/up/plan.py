@@ -14,12 +14,14 @@ HOST = "127.0.0.1"
 
 @dataclass(frozen=True)
 class Ports:
-    """Loopback ports. The console's is the user's choice, the others are free ones found at the start."""
+    """Loopback ports. The console's is the user's choice, the others are free ones found at the start; the broker may
+    be one that runs already."""
 
     console: int
     registry: int
-    mqtt: int
     street: int
+    mqtt: int
+    mqtt_host: str = HOST
 
 
 @dataclass(frozen=True)
@@ -38,11 +40,11 @@ def free_ports(console: int) -> Ports:
     try:
         for s in sockets:
             s.bind((HOST, 0))
-        registry, mqtt, street = (s.getsockname()[1] for s in sockets)
+        registry, street, mqtt = (s.getsockname()[1] for s in sockets)
     finally:
         for s in sockets:
             s.close()
-    return Ports(console, registry, mqtt, street)
+    return Ports(console, registry, street, mqtt)
 
 
 def write_files(folder: Path, ports: Ports, views: list[View], rules: Path) -> dict[str, Path]:
@@ -70,7 +72,7 @@ def _kiosk(folder: Path, ports: Ports, views: list[View], rules: Path) -> str:
         f"data = {_quote(str(folder / 'kiosk'))}",
         f"rules = {_quote(str(rules))}",
         "gone_s = 30.0",
-        f'[broker]\nhost = "{HOST}"\nport = {ports.mqtt}',
+        f'[broker]\nhost = "{ports.mqtt_host}"\nport = {ports.mqtt}',
     ]
     return "\n".join([*head, *(_camera(v) for v in views)]) + "\n"
 
@@ -90,7 +92,7 @@ def _gateway(folder: Path, ports: Ports) -> str:
         f"data = {_quote(str(folder / 'gateway'))}\n"
         f'host = "{HOST}"\nport = {ports.console}\n'
         f'registry_url = "http://{HOST}:{ports.registry}"\n'
-        f'[broker]\nhost = "{HOST}"\nport = {ports.mqtt}\n'
+        f'[broker]\nhost = "{ports.mqtt_host}"\nport = {ports.mqtt}\n'
     )
 
 

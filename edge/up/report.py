@@ -22,7 +22,7 @@ SUMMARY_KEYS = (
 STYLES = {
     "candidate": ("cyan", "疑似案件 candidate"),
     "incident": ("blue", "事件 incident"),
-    "case": ("magenta", "立案 case"),
+    "case": ("magenta", "案件 case"),
     "work_order": ("yellow", "派遣 work order"),
     "disposal": ("green", "处置 disposal"),
     "verdict": ("bright_blue", "核查 verdict"),
@@ -50,7 +50,8 @@ class Report:
             self._after = max(self._after, int(row["n"]))
             style, words = STYLES.get(row["kind"], ("white", row["kind"]))
             clock = str(row["at"])[11:19]
-            self._console.print(f"[dim]{clock}[/] [{style}]{words:<22}[/] {escape(str(row['text']))}")
+            line = f"[dim]{clock}[/] [{style}]{words:<22}[/] {escape(str(row['text']))}"
+            self._console.print(line, soft_wrap=True)
 
     def get(self, path: str, **params: int) -> Any:
         """JSON of one of the gateway's addresses; None while it cannot be reached."""

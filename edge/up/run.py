@@ -5,7 +5,7 @@ import shutil
 import tempfile
 import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,7 @@ class Options:
     seed: int
     folder: Path | None
     rules: Path
+    broker: tuple[str, int] | None = None
 
 
 @dataclass
@@ -65,15 +66,21 @@ class Town:
         check_port_free(plan.HOST, self.options.port, "console port")
         for source in self.options.sources:
             check(source)
-        return plan.free_ports(self.options.port)
+        ports = plan.free_ports(self.options.port)
+        if self.options.broker is None:
+            return ports
+        host, port = self.options.broker
+        return replace(ports, mqtt_host=host, mqtt=port)
 
     def _start(self, ports: plan.Ports) -> Report:
         views = self._views(ports)
         files = plan.write_files(self.folder, ports, views, self.options.rules)
-        self._child("broker", ["broker", "--host", plan.HOST, "--port", str(ports.mqtt)])
+        if self.options.broker is None:
+            self._child("broker", ["broker", "--port", str(ports.mqtt)])
         self._child("registry", ["registry", "--config", str(files["registry"])])
         self._child("gateway", ["gateway", "--config", str(files["gateway"])])
-        handsets = ["handset", "sim", "--data", str(self.folder / "handsets"), "--port", str(ports.mqtt)]
+        handsets = ["handset", "sim", "--data", str(self.folder / "handsets")]
+        handsets += ["--host", ports.mqtt_host, "--port", str(ports.mqtt)]
         self._child("handsets", [*handsets, "--count", str(plan.HANDSETS), "--work-s", str(plan.WORK_S)])
         self._child("kiosk", ["kiosk", "--config", str(files["kiosk"])])
         url = f"http://{plan.HOST}:{ports.console}"

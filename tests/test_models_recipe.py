@@ -1,0 +1,85 @@
+"""The training recipe (needs the extra `train`): masks, merged labels, windows, weighted draws."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytestmark = pytest.mark.train
+torch = pytest.importorskip("torch")
+pytest.importorskip("ultralytics")
+
+from models.recipe import prepare, windows  # noqa: E402
+from models.recipe.dataset import IGNORE_FROM, weighted_slots  # noqa: E402
+from models.recipe.distil import distilled_masks  # noqa: E402
+from models.recipe.loss import ignore_mask, source_masks  # noqa: E402
+from models.recipe.sources import CLASS_ID, CLASSES, SOURCES, source_of  # noqa: E402
+
+
+def test_the_class_list_is_the_shared_one_and_two_more(shared: Path) -> None:
+    names = (shared / "data" / "street" / "classes.txt").read_text().split()
+    assert list(CLASSES) == [*names, "stall", "poster"]
+
+
+def test_every_training_picture_has_a_source(shared: Path) -> None:
+    for picture in (shared / "data" / "street" / "train" / "images").glob("*"):
+        assert source_of(picture).name in SOURCES
+
+
+def test_a_class_nobody_looked_for_gives_no_loss() -> None:
+    masks = source_masks()
+    assert masks["litter_cn"][CLASS_ID["litter_item"]] == 0 and masks["facade_ads"][CLASS_ID["bin"]] == 0
+    assert masks["litter_cn"][CLASS_ID["bin"]] == 1 and masks["bogota_air"][CLASS_ID["person"]] == 0
+
+
+def test_stall_and_poster_are_negatives_on_every_real_source() -> None:
+    for name, mask in source_masks().items():
+        assert mask[CLASS_ID["stall"]] == mask[CLASS_ID["poster"]] == 1, name
+
+
+def test_the_teacher_never_speaks_about_a_class_that_the_source_labels() -> None:
+    spoken = distilled_masks()
+    assert spoken["bicycles"][CLASS_ID["bicycle"]] == 0 and spoken["bicycles"][CLASS_ID["person"]] == 1
+    assert spoken["bogota_air"].sum() == 0 and spoken["street_sim"].sum() == 0
+
+
+def test_a_sure_box_of_an_unlabelled_class_becomes_a_positive_and_an_unsure_one_is_ignored() -> None:
+    labels = np.array([[1, 0.5, 0.5, 0.2, 0.2]])
+    taught = np.array([[10, 0.9, 0.0, 0.0, 0.1, 0.3], [10, 0.3, 0.8, 0.8, 0.9, 1.0]])
+    positives, ignored = prepare.merge(labels, taught, {1})
+    assert positives[:, 0].tolist() == [1, 10] and ignored[:, 0].tolist() == [10]
+
+
+def test_an_unlabelled_box_of_a_labelled_class_is_ignored_and_a_labelled_one_is_not() -> None:
+    labels = np.array([[4, 0.5, 0.5, 0.2, 0.2]])
+    taught = np.array([[4, 0.9, 0.4, 0.4, 0.6, 0.6], [4, 0.9, 0.0, 0.0, 0.2, 0.2]])
+    positives, ignored = prepare.merge(labels, taught, {4})
+    assert len(positives) == 1 and len(ignored) == 1 and ignored[0, 1:].tolist() == pytest.approx([0.1, 0.1, 0.2, 0.2])
+
+
+def test_the_label_wins_where_the_teacher_names_the_same_box_otherwise() -> None:
+    labels = np.array([[1, 0.5, 0.5, 0.2, 0.2]])
+    positives, ignored = prepare.merge(labels, np.array([[18, 0.9, 0.4, 0.4, 0.6, 0.6]]), {1})
+    assert len(positives) == 1 and len(ignored) == 0
+
+
+def test_ignored_boxes_cover_their_anchors_for_their_class_alone() -> None:
+    points = torch.tensor([[4.0, 4.0], [20.0, 20.0]])
+    mask = ignore_mask(torch.tensor([[0.0, 0.0, 8.0, 8.0]]), torch.tensor([4]), torch.tensor([1]), points, 2)
+    assert mask.sum() == 1 and mask[1, 0, 4]
+
+
+def test_a_window_keeps_the_boxes_inside_it_in_its_own_shares() -> None:
+    rows = np.array([[0, 0.25, 0.25, 0.1, 0.1], [1, 0.9, 0.9, 0.1, 0.1]])
+    cut = windows.cut(rows, (0.0, 0.0, 0.5, 0.5))
+    assert cut.tolist() == [pytest.approx([0, 0.5, 0.5, 0.2, 0.2])]
+
+
+def test_draws_follow_the_weights() -> None:
+    files = [f"litter_items_{i:04d}.jpg" for i in range(10)] + [f"bogota_air_{i:04d}.jpg" for i in range(10)]
+    slots = weighted_slots(files)
+    assert sum(slot[0] < 10 for slot in slots) == 20 and sum(len(slot) == 10 for slot in slots) == 6
+
+
+def test_ignored_classes_start_after_the_real_ones() -> None:
+    assert len(CLASSES) == IGNORE_FROM
