@@ -106,7 +106,7 @@ def _jobs(model: Model, camera: Camera, light: Light, origin: Floats, scale: int
 
 def _quad_jobs(model: Model, camera: Camera, light: Light, origin: Floats, scale: int) -> Iterator[Job]:
     quads = np.concatenate(model.quads)
-    colors, gloss, closed = (np.concatenate(part) for part in (model.colors, model.gloss, model.closed))
+    colors, gloss, closed = np.concatenate(model.colors), np.concatenate(model.gloss), np.concatenate(model.closed)
     px, depth = camera.project(quads)
     center = quads.mean(1)
     normal = np.cross(quads[:, 2] - quads[:, 0], quads[:, 3] - quads[:, 1])
