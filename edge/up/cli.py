@@ -13,6 +13,7 @@ RULES = Path(__file__).parent / "rules-demo.toml"
 
 
 def up(
+    more: Annotated[list[str] | None, typer.Argument(metavar="[SRC]...", help="More sources.")] = None,
     source: Annotated[
         list[str] | None,
         typer.Option(help="Video file, folder of pictures, rtsp:// address or /dev/videoN; none: the sample street."),
@@ -46,7 +47,9 @@ def up(
     folder = data.resolve() if data else None
     try:
         address = _address(broker) if broker else None
-        town = Town(Options(source or [], port, seconds, seed, folder, rules.resolve(), address), console)
+        town = Town(
+            Options([*(source or []), *(more or [])], port, seconds, seed, folder, rules.resolve(), address), console
+        )
         load_rules(rules)
         summary = town.run(stop)
     except (SettingsError, SourceError, BrokerUnusable, ChildFailed, OSError) as error:

@@ -98,6 +98,7 @@ class Town:
     def _child(self, name: str, args: list[str]) -> Child:
         child = Child(name, args, self.folder / f"{name}.log", self._restarted)
         self.children.append(child)
+        self.console.print(f"[dim]starting {name} ...[/]")
         child.start()
         return child
 

@@ -97,7 +97,8 @@ def _options(spec: str) -> dict[str, Any]:
     if spec.startswith("/dev/video"):
         return {"format": "v4l2"}
     if spec.startswith("tcp://"):
-        return {"options": {"fflags": "nobuffer", "probesize": "200000", "analyzeduration": "500000"}}
+        options = {"fflags": "nobuffer", "probesize": "200000", "analyzeduration": "500000"}
+        return {"format": "mpegts", "options": options}
     return {}
 
 
