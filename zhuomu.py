@@ -54,7 +54,7 @@ def _not_loaded() -> None:
 
 def main() -> None:
     """Entry point of the console script."""
-    import_module("edge.logs").configure()
+    import_module("edge.link.logs").to_stderr()
     wanted = next((word for word in sys.argv[1:] if not word.startswith("-")), None)
     build(wanted)()
 

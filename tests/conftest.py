@@ -13,14 +13,14 @@ from pathlib import Path
 
 import pytest
 
-from edge.logs import configure
+from edge.link.logs import to_stderr
 
 REPOSITORY = Path(__file__).parent.parent
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _logs() -> None:
-    configure()
+    to_stderr()
 
 
 def missing(what: str) -> None:

@@ -1,9 +1,11 @@
 """Real parts for the gateway's tests: mosquitto, the processes themselves, a device with a small outbox, messages."""
 
+import hashlib
 import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -18,7 +20,24 @@ import msgspec
 from conftest import free_port, missing, until
 
 from edge.link.mqtt import Broker, Connection, Incoming
-from edge.wire import Candidate, Durable, Evidence, Message, Place, Receipt, channel_of, down_filter, encode, topic
+from edge.wire import (
+    Candidate,
+    Durable,
+    Evidence,
+    Message,
+    Op,
+    Place,
+    Receipt,
+    Verdict,
+    Verify,
+    Work,
+    channel_of,
+    decode,
+    down_filter,
+    encode,
+    parse_topic,
+    topic,
+)
 
 REPOSITORY = Path(__file__).parent.parent
 EPOCH = "0123456789abcdef"
@@ -79,12 +98,14 @@ class Centre:
                 "port": self.http_port,
                 "registry_url": f"http://127.0.0.1:{self.registry_port}",
                 "poll_s": 0.05,
+                "console": False,
                 **(gateway or {}),
                 "broker": {"port": self.mqtt_port},
             },
             "registry": {"data": str(folder / "registry"), "port": self.registry_port, **(registry or {})},
         }
         self._processes: dict[str, Process] = {}
+        self.broker = "mosquitto"
         self.http = httpx.Client(base_url=f"http://127.0.0.1:{self.http_port}", trust_env=False)
         self.registry_http = httpx.Client(base_url=f"http://127.0.0.1:{self.registry_port}", trust_env=False)
 
@@ -131,7 +152,8 @@ class Centre:
     def _start(self, name: str) -> Process:
         stderr = self.folder / f"{name}.err"
         if name == "broker":
-            return _mosquitto(self.folder, self.mqtt_port)
+            make = _mosquitto if self.broker == "mosquitto" else _amqtt
+            return make(self.folder, self.mqtt_port)
         config = self.folder / f"{name}.toml"
         config.write_text(_toml(self._settings[name]))
         return Process([sys.executable, "-c", _RUN.format(command=name), "--config", str(config)], stderr)
@@ -214,8 +236,6 @@ class Device:
         return [message for name, message in list(self.down) if name == channel]
 
     def _incoming(self, incoming: Incoming) -> None:
-        from edge.wire import decode, parse_topic
-
         row, _ = parse_topic(incoming.topic)
         message = decode(row, incoming.payload)
         if isinstance(message, Receipt):
@@ -262,11 +282,39 @@ def candidate(number: int = 1, **values: Any) -> Candidate:
 
 def picture(data: bytes, **values: Any) -> Evidence:
     """Evidence with its right hash."""
-    import hashlib
-
     row: dict[str, Any] = {"device": "kiosk-1", "epoch": EPOCH, "seq": 1, "media_type": "image/jpeg", "kind": "crop"}
     row |= {"sha256": hashlib.sha256(data).hexdigest(), "redacted": True, "data": data}
     return Evidence(**(row | values))
+
+
+def op(work: Work, kind: Any, op_id: str = "", note: str = "") -> Op:
+    """A step of handset-1 on an order."""
+    return Op(
+        device="handset-1",
+        epoch=EPOCH,
+        seq=1,
+        op_id=op_id or f"{work.order_id}-{work.version}-{kind}",
+        order_id=work.order_id,
+        kind=kind,
+        base_version=work.version,
+        at=START,
+        note=note,
+    )
+
+
+def verdict(asked: Verify, word: Any) -> Verdict:
+    """kiosk-1's answer to a verify request."""
+    return Verdict(
+        device="kiosk-1",
+        epoch=EPOCH,
+        seq=1,
+        verify_id=asked.verify_id,
+        incident_id=asked.incident_id,
+        camera=asked.camera,
+        verdict=word,
+        at=START,
+        looks=[],
+    )
 
 
 def eventually(condition: Callable[[], object], what: str, timeout_s: float = 20.0) -> None:
@@ -288,11 +336,17 @@ def _mosquitto(folder: Path, port: int) -> Process:
     config = folder / "mosquitto.conf"
     config.write_text(_MOSQUITTO.format(port=port))
     process = Process([str(program), "-c", str(config)], folder / "mosquitto.err")
-    import socket
-
-    def listens() -> bool:
-        with socket.socket() as s:
-            return s.connect_ex(("127.0.0.1", port)) == 0
-
-    until(listens, 10.0, "mosquitto")
+    until(lambda: _listens(port), 10.0, "mosquitto")
     return process
+
+
+def _amqtt(folder: Path, port: int) -> Process:
+    code = f"import asyncio; from edge.link.broker import serve; asyncio.run(serve('127.0.0.1', {port}))"
+    process = Process([sys.executable, "-c", code], folder / "amqtt.err")
+    until(lambda: _listens(port), 10.0, "amqtt")
+    return process
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as s:
+        return s.connect_ex(("127.0.0.1", port)) == 0

@@ -1,5 +1,6 @@
 """The console page in a real browser."""
 
+import io
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import pytest
 from conftest import missing
 from gateway_helpers import Centre, Device, candidate, eventually, picture
+from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from edge.wire import EvidenceRef
@@ -26,7 +28,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def centre(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Centre]:
-    centre = Centre(tmp_path_factory.mktemp("centre"))
+    centre = Centre(tmp_path_factory.mktemp("centre"), {"console": True})
     centre.start("broker", "gateway")
     yield centre
     centre.stop()
@@ -52,7 +54,7 @@ def test_an_incident_that_comes_after_the_page_was_opened_shows_on_it_and_nothin
     asked: list[str] = []
     errors: list[Any] = []
     page.on("request", lambda request: asked.append(request.url))
-    page.on("pageerror", errors.append)
+    page.on("pageerror", lambda error: errors.append(error))
     page.goto(f"http://127.0.0.1:{centre.http_port}/")
     page.wait_for_selector(".zm-legend")
     assert page.title() == "啄木 zhuomu"
@@ -103,10 +105,6 @@ _MARKERS = """(() => {
 
 
 def _jpeg() -> bytes:
-    import io
-
-    from PIL import Image
-
     out = io.BytesIO()
     Image.new("RGB", (64, 48), (200, 80, 40)).save(out, "JPEG")
     return out.getvalue()

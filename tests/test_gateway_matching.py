@@ -1,6 +1,6 @@
 """The matching rule, as a table."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -20,23 +20,29 @@ def sighting(metres: float = 0.0, **values: Any) -> Sighting:
     return Sighting(**{**row, **values})
 
 
+def later(hours: int) -> datetime:
+    """So many hours after the first sighting."""
+    return START + timedelta(hours=hours)
+
+
 KNOWN = sighting()
+OTHER_BOX = (0.4, 0.1, 0.6, 0.3)
 CASES = [
     ("the same candidate", sighting(5000, camera="cam-9", case_class="bike"), 0),
     ("the same place of the same camera", sighting(candidate_id="b", box=(0.8, 0.8, 0.9, 0.9)), 1),
     ("the same box of the same camera", sighting(candidate_id="b", place_id="p2", box=(0.1, 0.1, 0.3, 0.32)), 2),
     ("the same box, another class", sighting(candidate_id="b", place_id="p2", case_class="bike"), None),
-    ("another box of the same camera, a metre away", sighting(1, candidate_id="b", place_id="p2", box=(0.4, 0.1, 0.6, 0.3)), None),
+    ("another box of the same camera, a metre away", sighting(1, candidate_id="b", place_id="p2", box=OTHER_BOX), None),
     ("another camera, 2 m away", sighting(2, candidate_id="b", camera="cam-2"), 3),
     ("another device with the same place name, 2 m away", sighting(2, candidate_id="b", device="drone-1"), 3),
     ("another device's equal candidate id, 100 m away", sighting(100, device="drone-1"), None),
     ("another camera, 2 m away, another class", sighting(2, candidate_id="b", camera="cam-2", case_class="bike"), None),
     ("another camera, just out of both errors", sighting(2.9, candidate_id="b", camera="cam-2"), None),
-    ("another camera, far, but with a large error", sighting(20, candidate_id="b", camera="cam-2", error_major_m=12), 3),
-    ("never more than 30 m, whatever the error", sighting(31, candidate_id="b", camera="cam-2", error_major_m=90), None),
-    ("23 h later", sighting(1, candidate_id="b", camera="cam-2", first_seen=START + timedelta(hours=23), last_seen=START + timedelta(hours=23)), 3),
-    ("25 h later", sighting(1, candidate_id="b", camera="cam-2", first_seen=START + timedelta(hours=25), last_seen=START + timedelta(hours=25)), None),
-    ("25 h earlier", sighting(1, candidate_id="b", camera="cam-2", first_seen=START - timedelta(hours=25), last_seen=START - timedelta(hours=25)), None),
+    ("another camera, 20 m, large error", sighting(20, candidate_id="b", camera="cam-2", error_major_m=12), 3),
+    ("never over 30 m, whatever the error", sighting(31, candidate_id="b", camera="cam-2", error_major_m=90), None),
+    ("23 h later", sighting(1, candidate_id="b", camera="cam-2", first_seen=later(23), last_seen=later(23)), 3),
+    ("25 h later", sighting(1, candidate_id="b", camera="cam-2", first_seen=later(25), last_seen=later(25)), None),
+    ("25 h earlier", sighting(1, candidate_id="b", camera="cam-2", first_seen=later(-25), last_seen=later(-25)), None),
 ]  # fmt: skip
 
 

@@ -10,6 +10,8 @@ import msgspec
 import pytest
 import sqlalchemy as sa
 from gateway_helpers import candidate, eventually, picture
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.schema import CreateTable
 
 from edge.link.mqtt import Incoming
 from edge.wire import Candidate, Durable, EvidenceRef, Receipt, channel, channel_of, decode, encode, topic
@@ -19,6 +21,7 @@ from gateway.database import Database, SchemaMismatch, sqlite_url
 from gateway.evidence import EvidenceStore
 from gateway.ingest import Intake
 from gateway.limits import FloodLimit
+from gateway.registry import tables as registry_tables
 from gateway.settings import GatewaySettings
 from gateway.store import BatchStore
 from gateway.take import take
@@ -201,3 +204,9 @@ def test_a_message_of_the_greatest_size_still_fits_its_channel_as_a_receipt() ->
     assert sum(len(r.refused) for r in made) == 256
     assert all(len(encode(r)) <= channel("down", "receipt").size_bytes_max for r in made)
     assert msgspec.json.decode(encode(made[0]))["device"] == "kiosk-1"
+
+
+@pytest.mark.parametrize("metadata", [tables.metadata, registry_tables.metadata], ids=["gateway", "registry"])
+def test_every_table_can_be_made_in_postgresql_too(metadata: sa.MetaData) -> None:
+    for table in metadata.sorted_tables:
+        assert str(CreateTable(table).compile(dialect=postgresql.dialect())).strip().startswith("CREATE TABLE")

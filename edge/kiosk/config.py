@@ -5,19 +5,10 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from edge.link import SettingsError, load
+from edge.link import Broker, SettingsError, load
 from edge.watch.ground import Ground, NotCalibrated, Point
 from edge.watch.rules import RuleBook, Zone
 from edge.wire.messages import DeviceId
-
-
-class BrokerSettings(Struct, frozen=True, forbid_unknown_fields=True):
-    """Where the broker is."""
-
-    host: str = "127.0.0.1"
-    port: Annotated[int, Meta(ge=1, le=65535)] = 1883
-    username: str | None = None
-    password: str | None = None
 
 
 class ModelSettings(Struct, frozen=True, forbid_unknown_fields=True):
@@ -59,7 +50,7 @@ class KioskSettings(Struct, frozen=True, forbid_unknown_fields=True):
     data: str
     rules: str
     camera: Annotated[list[CameraSettings], Meta(min_length=1, max_length=64)]
-    broker: BrokerSettings = BrokerSettings()
+    broker: Broker = Broker()
     model: ModelSettings = ModelSettings()
     gone_s: Annotated[float, Meta(gt=0)] = 120.0
     originals_bytes_max: Annotated[int, Meta(ge=0)] = 2 * 1024**3

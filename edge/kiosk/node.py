@@ -13,7 +13,7 @@ from detectors.redact import Redactor
 from edge.kiosk.config import KioskSettings, beside, load_rules
 from edge.kiosk.store import KioskStore
 from edge.kiosk.watcher import Tools, Watcher
-from edge.link import Broker, Limits, Link, Outbox
+from edge.link import Limits, Link, Outbox
 from edge.watch.camera import Camera
 from edge.watch.evidence import EvidenceMaker, Sealed
 from edge.watch.source import NETWORK, Source, check
@@ -48,10 +48,9 @@ class Kiosk:
         self._evidence = EvidenceMaker(Redactor(), Sealed(data / "originals", settings.originals_bytes_max))
         anchors = data / "anchors"
         anchors.mkdir(parents=True, exist_ok=True, mode=0o700)
-        broker = settings.broker
         self.link = Link(
             self.outbox,
-            Broker(broker.host, broker.port, broker.username, broker.password),
+            settings.broker,
             "kiosk",
             handlers={"verify": self._asked},
             software=software,

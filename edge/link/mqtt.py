@@ -5,9 +5,10 @@ import socket
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import structlog
+from msgspec import Meta, Struct
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
 from paho.mqtt.reasoncodes import ReasonCode
@@ -20,15 +21,14 @@ INFLIGHT_MAX = 1000
 log = structlog.get_logger()
 
 
-@dataclass(frozen=True)
-class Broker:
-    """Where the broker is and who we are to it."""
+class Broker(Struct, frozen=True, forbid_unknown_fields=True):
+    """Where the broker is and who we are to it; the [broker] table of every settings file."""
 
     host: str = "127.0.0.1"
-    port: int = 1883
+    port: Annotated[int, Meta(ge=1, le=65535)] = 1883
     username: str | None = None
     password: str | None = None
-    keepalive_s: int = 20
+    keepalive_s: Annotated[int, Meta(ge=2, le=3600)] = 20
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,100 @@
+"""The gateway's HTTP API and the pictures; everything is read-only here."""
+
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import msgspec
+import sqlalchemy as sa
+from fastapi import FastAPI, HTTPException, Query
+from fastapi.responses import FileResponse, Response
+
+from gateway import devices, evidence, feed, queries
+from gateway.counters import Counters
+from gateway.database import Database
+from gateway.evidence import SHA256, EvidenceStore
+
+Limit = Annotated[int, Query(ge=1, le=5000)]
+Number = Annotated[int, Query(ge=0, le=2**53)]
+PICTURE_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": "default-src 'none'; sandbox",
+    "Cache-Control": "private, max-age=3600",
+}
+
+
+def add_routes(
+    app: FastAPI, database: Database, pictures: EvidenceStore, counters: Counters, is_up: Callable[[], bool]
+) -> None:
+    """Mount everything; `is_up()` tells whether the broker can be reached."""
+    _add_lists(app, database)
+    _add_health(app, database, counters, is_up)
+
+    @app.get("/evidence/{sha256}")
+    def picture(sha256: str) -> Response:
+        if not SHA256.fullmatch(sha256):
+            raise HTTPException(404, "no such picture")
+        with database.read() as tx:
+            media_type = evidence.servable(tx, sha256)
+        path = pictures.path(sha256)
+        if media_type is None or not path.is_file():
+            raise HTTPException(404, "no such picture")
+        return FileResponse(path, media_type=media_type, headers=PICTURE_HEADERS)
+
+
+def _add_lists(app: FastAPI, database: Database) -> None:
+    @app.get("/api/summary")
+    def summary() -> Response:
+        with database.read() as tx:
+            return _json(queries.summary(tx))
+
+    @app.get("/api/feed")
+    def events(after: Number = 0, limit: Limit = 500) -> Response:
+        with database.read() as tx:
+            return _json(feed.after(tx, after, limit))
+
+    @app.get("/api/incidents")
+    def incidents(after: Number = 0, limit: Limit = 1000, state: str = "") -> Response:
+        with database.read() as tx:
+            return _json(queries.incident_list(tx, after, limit, state))
+
+    @app.get("/api/map")
+    def on_map(since: Number = 0, limit: Limit = 1500) -> Response:
+        with database.read() as tx:
+            return _json(queries.map_rows(tx, since, limit))
+
+    @app.get("/api/candidates")
+    def candidates(limit: Limit = 50) -> Response:
+        with database.read() as tx:
+            return _json(queries.candidate_list(tx, limit))
+
+    @app.get("/api/devices")
+    def device_list(limit: Limit = 2000) -> Response:
+        with database.read() as tx:
+            return _json(devices.listed(tx, limit))
+
+    @app.get("/api/dead_letters")
+    def dead_letters(limit: Limit = 100) -> Response:
+        with database.read() as tx:
+            return _json(queries.dead_letter_list(tx, limit))
+
+
+def _add_health(app: FastAPI, database: Database, counters: Counters, is_up: Callable[[], bool]) -> None:
+    @app.get("/api/counters")
+    def counted() -> Response:
+        return _json(counters.snapshot())
+
+    @app.get("/healthz")
+    def healthz() -> Response:
+        try:
+            with database.read() as tx:
+                tx.execute(sa.select(1))
+            database_ok = True
+        except sa.exc.OperationalError:
+            database_ok = False
+        up = bool(is_up())
+        body = {"ok": up and database_ok, "broker": up, "database": database_ok, "counters": counters.snapshot()}
+        return _json(body, 200 if body["ok"] else 503)
+
+
+def _json(body: Any, status: int = 200) -> Response:
+    return Response(msgspec.json.encode(body), status, media_type="application/json")

@@ -1,0 +1,169 @@
+"""Where candidates become incidents: one thing on the street is one incident with all its witnesses."""
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import bindparam as p
+
+from edge.wire import Candidate, EvidenceRef
+from gateway import feed, forward
+from gateway.bulk import Bulk
+from gateway.matching import Sighting, best
+from gateway.nearby import witnesses_near
+from gateway.tables import candidates, evidence_refs, incidents, witnesses
+from gateway.times import from_text, to_text
+
+_KNOWN = sa.select(witnesses.c.incident_id).where(
+    witnesses.c.device == p("device"), witnesses.c.candidate_id == p("candidate_id")
+)
+_INSERT_INCIDENT = sa.insert(incidents)
+_INSERT_WITNESS = sa.insert(witnesses)
+
+
+@dataclass(frozen=True)
+class Placed:
+    """What became of a candidate."""
+
+    incident_id: str
+    is_new: bool
+    reason: str
+
+
+def place(tx: sa.Connection, bulk: Bulk, candidate: Candidate, payload: bytes, now: str) -> Placed:
+    """Attach a candidate to its incident, or found one and put it on its way to the registry."""
+    sighting = sighting_of(candidate)
+    known = tx.scalar(_KNOWN, {"device": candidate.device, "candidate_id": candidate.candidate_id})
+    if known is not None:
+        bulk.flush()
+        _see_again(tx, candidate, payload, known, now)
+        return Placed(known, False, "candidate known already")
+    found = best(sighting, witnesses_near(tx, sighting))
+    incident_id, reason = found or (_incident_id(candidate), "first sighting")
+    if found is None:
+        _found(tx, bulk, incident_id, candidate, now)
+    else:
+        _join(tx, incident_id, sighting, now)
+    _insert_witness(tx, incident_id, sighting, reason)
+    placed = Placed(incident_id, found is None, reason)
+    _write_down(bulk, candidate, payload, placed, now)
+    return placed
+
+
+def sighting_of(candidate: Candidate) -> Sighting:
+    """The part of a candidate that the matching rule sees."""
+    x1, y1, x2, y2 = candidate.box
+    width, height = candidate.frame_width, candidate.frame_height
+    return Sighting(
+        device=candidate.device,
+        candidate_id=candidate.candidate_id,
+        camera=candidate.camera,
+        place_id=candidate.place_id,
+        case_class=candidate.case_class,
+        lat=candidate.place.lat,
+        lon=candidate.place.lon,
+        error_major_m=candidate.place.error_major_m,
+        box=(x1 / width, y1 / height, x2 / width, y2 / height),
+        first_seen=candidate.first_seen,
+        last_seen=candidate.last_seen,
+    )
+
+
+def set_state(tx: sa.Connection, incident_id: str, state: str, now: str, **values: Any) -> None:
+    """The state of an incident follows its case; a closed one takes no more candidates in."""
+    is_open = state not in ("closed", "rejected")
+    row = {"state": state, "open": is_open, "revision": revision(now), **values}
+    tx.execute(sa.update(incidents).where(incidents.c.incident_id == incident_id).values(row))
+    changed = sa.and_(witnesses.c.incident_id == incident_id, witnesses.c.open != is_open)
+    tx.execute(sa.update(witnesses).where(changed).values(open=is_open))
+
+
+def refer(bulk: Bulk, references: list[EvidenceRef], incident_id: str, source: str) -> None:
+    """Remember which pictures belong to an incident, whether their bytes are here yet or not."""
+    for reference in {r.sha256: r for r in references}.values():
+        row = {"sha256": reference.sha256, "kind": reference.kind, "redacted": reference.redacted}
+        bulk.add(evidence_refs, {**row, "incident_id": incident_id, "source": source})
+
+
+def revision(now: str) -> int:
+    """Microseconds since 1970: grows with every change, because writers take their time inside their transaction."""
+    return int(from_text(now).timestamp() * 1_000_000)
+
+
+def _incident_id(candidate: Candidate) -> str:
+    # Derived, not random: the same messages give the same ids in every run.
+    text = f"{candidate.device}\n{candidate.candidate_id}"
+    return "inc-" + hashlib.sha256(text.encode()).hexdigest()[:20]
+
+
+def _found(tx: sa.Connection, bulk: Bulk, incident_id: str, candidate: Candidate, now: str) -> None:
+    row = {
+        "incident_id": incident_id,
+        "case_class": candidate.case_class,
+        "class_code": candidate.class_code,
+        "label": candidate.label,
+        "state": "found",
+        "open": True,
+        "lat": candidate.place.lat,
+        "lon": candidate.place.lon,
+        "error_major_m": candidate.place.error_major_m,
+        "first_seen": to_text(candidate.first_seen),
+        "last_seen": to_text(candidate.last_seen),
+        "revision": revision(now),
+    }
+    tx.execute(_INSERT_INCIDENT, row)
+    forward.put_new(bulk, f"report:{incident_id}", incident_id, "/reports", _report(row, candidate), now)
+
+
+def _report(row: dict[str, Any], candidate: Candidate) -> dict[str, Any]:
+    names = ("incident_id", "case_class", "class_code", "label", "lat", "lon", "error_major_m", "first_seen")
+    source = {"device": candidate.device, "camera": candidate.camera, "candidate_id": candidate.candidate_id}
+    return {**{name: row[name] for name in names}, **source, "score": candidate.score, "rule": candidate.rule}
+
+
+def _join(tx: sa.Connection, incident_id: str, sighting: Sighting, now: str) -> None:
+    mine = incidents.c.incident_id == incident_id
+    old = tx.execute(sa.select(incidents).where(mine)).mappings().one()
+    values: dict[str, Any] = {
+        "first_seen": min(old["first_seen"], to_text(sighting.first_seen)),
+        "last_seen": max(old["last_seen"], to_text(sighting.last_seen)),
+        "revision": revision(now),
+    }
+    if sighting.error_major_m < old["error_major_m"]:
+        values |= {"lat": sighting.lat, "lon": sighting.lon, "error_major_m": sighting.error_major_m}
+    tx.execute(sa.update(incidents).where(mine).values(values))
+
+
+def _see_again(tx: sa.Connection, candidate: Candidate, payload: bytes, incident_id: str, now: str) -> None:
+    seen = to_text(candidate.last_seen)
+    news: tuple[tuple[sa.Table, dict[str, Any]], ...] = (
+        (candidates, {"payload": payload}),
+        (witnesses, {"last_seen": seen}),
+    )
+    for table, values in news:
+        same = sa.and_(table.c.device == candidate.device, table.c.candidate_id == candidate.candidate_id)
+        tx.execute(sa.update(table).where(same).values(values))
+    older = sa.and_(incidents.c.incident_id == incident_id, incidents.c.last_seen < seen)
+    tx.execute(sa.update(incidents).where(older).values(last_seen=seen, revision=revision(now)))
+
+
+def _insert_witness(tx: sa.Connection, incident_id: str, sighting: Sighting, reason: str) -> None:
+    names = ("device", "candidate_id", "camera", "place_id", "case_class", "lat", "lon", "error_major_m")
+    row = {name: getattr(sighting, name) for name in names}
+    row |= dict(zip(("x1", "y1", "x2", "y2"), sighting.box, strict=True))
+    row |= {"first_seen": to_text(sighting.first_seen), "last_seen": to_text(sighting.last_seen)}
+    tx.execute(_INSERT_WITNESS, {**row, "incident_id": incident_id, "open": True, "reason": reason})
+
+
+def _write_down(bulk: Bulk, candidate: Candidate, payload: bytes, placed: Placed, now: str) -> None:
+    row = {"device": candidate.device, "candidate_id": candidate.candidate_id, "case_class": candidate.case_class}
+    bulk.add(candidates, {**row, "incident_id": placed.incident_id, "received_at": now, "payload": payload})
+    refer(bulk, candidate.evidence, placed.incident_id, f"candidate:{candidate.device}:{candidate.candidate_id}")
+    what = f"{candidate.case_class} {candidate.class_code} {candidate.label}"
+    where = f"{candidate.device}/{candidate.camera}"
+    data = {"candidate_id": candidate.candidate_id, "device": candidate.device, "incident_id": placed.incident_id}
+    text = f"{what} at {where}, score {candidate.score:.2f}"
+    feed.append(bulk, now, "candidate", text, {**data, "reason": placed.reason})
+    if placed.is_new:
+        feed.append(bulk, now, "incident", f"{what} at {where} {candidate.place_id}", data)

@@ -1,0 +1,162 @@
+"""The intake thread: collect a batch, commit it, then acknowledge to the broker, then receipt to the devices."""
+
+import queue
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Protocol
+
+import structlog
+from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
+
+from edge.link.mqtt import Incoming
+from edge.wire import NotParsed, Receipt, encode, topic
+from gateway.counters import Counters
+from gateway.limits import FloodLimit
+from gateway.settings import GatewaySettings
+from gateway.store import BatchStore, Outcome
+from gateway.take import Taken, channel_hint, take
+
+IDLE_WAIT_S = 0.002
+BACKOFF_S = 0.05
+BACKOFF_S_MAX = 5.0
+RECEIPT_ROWS_MAX = 64
+
+log = structlog.get_logger()
+
+
+class Line(Protocol):
+    """The part of edge.link.mqtt.Connection that the gateway speaks through."""
+
+    def ack(self, incoming: Incoming) -> None: ...
+
+    def publish(self, topic: str, payload: bytes, qos: int = 1, retain: bool = False) -> bool: ...
+
+
+class Intake:
+    """`put` is called by the connection's thread, everything else happens on this object's own."""
+
+    def __init__(
+        self,
+        settings: GatewaySettings,
+        store: BatchStore,
+        counters: Counters,
+        line: Line,
+        on_commit: Callable[[Outcome], None],
+    ) -> None:
+        self._settings = settings
+        self._store = store
+        self._counters = counters
+        self._line = line
+        self._on_commit = on_commit
+        self._limit = FloodLimit(settings.rate_factor)
+        self._queue: queue.SimpleQueue[Incoming] = queue.SimpleQueue()
+        self._bytes = 0
+        self._bytes_lock = threading.Lock()
+        self._stop = threading.Event()
+        self._drain_until = float("inf")
+
+    def put(self, incoming: Incoming) -> None:
+        """Queue a message. Over the queue's limits it is acknowledged without a receipt: its device sends it again."""
+        with self._bytes_lock:
+            full = self._bytes + len(incoming.payload) > self._settings.queue_bytes_max
+            full = full or self._queue.qsize() >= self._settings.queue_messages_max
+            if not full:
+                self._bytes += len(incoming.payload)
+        if full:
+            self._counters.add("queue_overflow")
+            self._line.ack(incoming)
+        else:
+            self._queue.put(incoming)
+
+    def stop(self, drain_s: float) -> None:
+        """Take in what is queued for at most `drain_s`, then end."""
+        self._drain_until = time.monotonic() + drain_s
+        self._stop.set()
+
+    def run(self) -> None:
+        """Until stopped and drained. Raises what is no database's fault: the process then ends and starts again."""
+        while not self._stop.is_set() or (self._queue.qsize() and time.monotonic() < self._drain_until):
+            batch = self._collect()
+            if batch:
+                self._take_in(batch)
+
+    def _collect(self) -> list[Incoming]:
+        batch: list[Incoming] = []
+        deadline = 0.0
+        while len(batch) < self._settings.batch_messages_max:
+            wait_s = 0.2 if not batch else min(IDLE_WAIT_S, deadline - time.monotonic())
+            try:
+                batch.append(self._queue.get(timeout=max(0.0, wait_s)))
+            except queue.Empty:
+                break
+            if len(batch) == 1:
+                deadline = time.monotonic() + self._settings.batch_wait_ms / 1000.0
+        with self._bytes_lock:
+            self._bytes -= sum(len(incoming.payload) for incoming in batch)
+        return batch
+
+    def _take_in(self, batch: list[Incoming]) -> None:
+        now_s = time.monotonic()
+        allowed: list[Incoming] = []
+        throttled: list[str] = []
+        for incoming in batch:
+            device, row = channel_hint(incoming.topic)
+            if self._limit.allows(device, row, now_s):
+                allowed.append(incoming)
+            else:
+                throttled.append(device)
+        self._counters.add("throttled", len(throttled))
+        outcomes = self._commit([take(incoming) for incoming in allowed], throttled)
+        if outcomes is None:
+            return
+        for incoming in batch:
+            self._line.ack(incoming)
+        for outcome in outcomes:
+            self._receipt(outcome)
+            self._on_commit(outcome)
+
+    def _commit(self, items: Sequence[Taken], throttled: Sequence[str]) -> list[Outcome] | None:
+        """Committed, however long it takes; None when the process stops first (then nothing is acknowledged)."""
+        delay_s = BACKOFF_S
+        while True:
+            try:
+                return [self._store.commit(items, throttled)]
+            except (OperationalError, InterfaceError) as error:
+                self._counters.add("commit_retries")
+                log.error("intake.not_committed", reason=str(error.orig), retry_s=round(delay_s, 2))
+            except (SQLAlchemyError, OverflowError) as error:
+                log.error("intake.one_by_one", reason=str(error))
+                return [self._commit_single(item) for item in items]
+            if self._stop.wait(delay_s * random.uniform(0.5, 1.0)):
+                return None
+            delay_s = min(BACKOFF_S_MAX, delay_s * 2)
+
+    def _commit_single(self, item: Taken) -> Outcome:
+        """A message that the database itself refuses goes among the dead letters; the others go on."""
+        try:
+            return self._store.commit([item])
+        except (OperationalError, InterfaceError):
+            return Outcome()  # no receipt: it comes again
+        except (SQLAlchemyError, OverflowError) as error:
+            self._counters.add("poisonous")
+            reason = NotParsed(f"could not be stored: {error}")
+            return self._store.commit([Taken(item.incoming, item.device, item.row, None, reason, item.identity)])
+
+    def _receipt(self, outcome: Outcome) -> None:
+        for receipt in receipts(outcome):
+            if self._line.publish(topic("down", receipt.device, "receipt"), encode(receipt), 1):
+                self._counters.add("receipts_sent")
+            else:
+                self._counters.add("receipts_unsent")
+
+
+def receipts(outcome: Outcome) -> Iterator[Receipt]:
+    """Receipts of a batch, grouped by (device, epoch), each small enough for its channel."""
+    for device, epoch in {**outcome.receipts, **outcome.refused}:
+        seqs = sorted(set(outcome.receipts.get((device, epoch), [])))
+        refused = outcome.refused.get((device, epoch), [])
+        for start in range(0, max(len(seqs), len(refused)), RECEIPT_ROWS_MAX):
+            part = slice(start, start + RECEIPT_ROWS_MAX)
+            yield Receipt(device=device, epoch=epoch, seqs=seqs[part], refused=refused[part])

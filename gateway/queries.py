@@ -1,0 +1,118 @@
+"""What can be asked of the gateway's database: the summary, incidents, candidates, devices, dead letters."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+
+from gateway import forward
+from gateway.tables import (
+    candidates,
+    dead_letters,
+    evidence,
+    evidence_refs,
+    incidents,
+    messages,
+    registry_events,
+    witnesses,
+    work_orders,
+)
+
+Row = dict[str, Any]
+
+
+def summary(tx: sa.Connection) -> dict[str, int]:
+    """Counts: ours of what was taken in, the registry's of what became of it."""
+    steps = registry_events.c
+    kinds = tx.execute(sa.select(steps.kind, sa.func.count(sa.distinct(steps.case_id)).label("n")).group_by(steps.kind))
+    cases = {row.kind: row.n for row in kinds}
+    every = tx.execute(
+        sa.select(steps.kind, sa.func.count().label("n"))
+        .where(steps.kind.in_(("disposed", "verdict")))
+        .group_by(steps.kind)
+    )
+    times = {row.kind: row.n for row in every}
+    return {
+        "candidates": _count(tx, candidates),
+        "receipts": _count(tx, messages, messages.c.code.is_(None)),
+        "dead_letters": _count(tx, dead_letters),
+        "incidents": _count(tx, incidents),
+        "cases": cases.get("filed", 0),
+        "work_orders": _count(tx, work_orders),
+        "disposals": times.get("disposed", 0),
+        "verdicts": times.get("verdict", 0),
+        "closed": cases.get("closed", 0),
+        "forward_left": forward.left(tx),
+    }
+
+
+def incident_list(tx: sa.Connection, after: int, limit: int, state: str = "") -> list[Row]:
+    """Incidents newest first (`after` 0) or those after number `after`, oldest first, with their witnesses."""
+    query = sa.select(incidents).where(incidents.c.n > after)
+    query = query.where(incidents.c.state == state) if state else query
+    query = query.order_by(incidents.c.n if after else incidents.c.n.desc()).limit(limit)
+    rows = [dict(row) for row in tx.execute(query).mappings()]
+    seen_by = _witnesses(tx, [row["incident_id"] for row in rows])
+    return [row | {"witnesses": seen_by[row["incident_id"]]} for row in rows]
+
+
+def map_rows(tx: sa.Connection, since: int, limit: int) -> list[Row]:
+    """What the map draws of the incidents that changed at or after revision `since`, newest change first."""
+    i = incidents.c
+    columns = (i.n, i.incident_id, i.case_class, i.class_code, i.label, i.state, i.lat, i.lon)
+    query = sa.select(*columns, i.case_id, i.first_seen, i.last_seen, i.revision)
+    query = query.where(i.revision >= since).order_by(i.revision.desc()).limit(limit)
+    return [dict(row) for row in tx.execute(query).mappings()]
+
+
+def candidate_list(tx: sa.Connection, limit: int) -> list[Row]:
+    """The newest candidates with their pictures; a picture has a url only when it may be shown."""
+    newest = sa.select(candidates).order_by(candidates.c.n.desc()).limit(limit)
+    rows = [dict(row) for row in tx.execute(newest).mappings()]
+    bodies = [msgspec.json.decode(row.pop("payload")) for row in rows]
+    shown = _servable(tx, [picture["sha256"] for body in bodies for picture in body.get("evidence", [])])
+    return [row | _candidate(body, shown) for row, body in zip(rows, bodies, strict=True)]
+
+
+def dead_letter_list(tx: sa.Connection, limit: int) -> list[Row]:
+    """The newest dead letters; the payload as text as far as it is any."""
+    newest = sa.select(dead_letters).order_by(dead_letters.c.n.desc()).limit(limit)
+    rows = [dict(row) for row in tx.execute(newest).mappings()]
+    return [row | {"payload": bytes(row["payload"])[:2000].decode(errors="replace")} for row in rows]
+
+
+def _count(tx: sa.Connection, table: sa.Table, where: sa.ColumnElement[bool] | None = None) -> int:
+    query = sa.select(sa.func.count()).select_from(table)
+    return tx.scalar(query if where is None else query.where(where)) or 0
+
+
+def _witnesses(tx: sa.Connection, ids: list[str]) -> dict[str, list[Row]]:
+    w = witnesses
+    columns = (w.c.incident_id, w.c.device, w.c.camera, w.c.place_id, w.c.candidate_id, w.c.reason)
+    found: dict[str, list[Row]] = defaultdict(list)
+    for row in tx.execute(sa.select(*columns).where(w.c.incident_id.in_(ids)).order_by(w.c.first_seen)).mappings():
+        values = dict(row)
+        found[values.pop("incident_id")].append(values)
+    return found
+
+
+def _servable(tx: sa.Connection, hashes: list[str]) -> set[str]:
+    refused = sa.select(evidence_refs.c.sha256).where(
+        evidence_refs.c.sha256.in_(hashes), evidence_refs.c.redacted.is_(False)
+    )
+    e = evidence.c
+    query = sa.select(e.sha256).where(e.sha256.in_(hashes), e.stored, e.redacted, e.sha256.not_in(refused))
+    return set(tx.scalars(query))
+
+
+def _candidate(body: Row, shown: Iterable[str]) -> Row:
+    names = ("camera", "place_id", "class_code", "label", "score", "rule", "rule_version", "zone", "dwell_s", "model")
+    pictures = [
+        {**picture, "url": f"/evidence/{picture['sha256']}" if picture["sha256"] in shown else None}
+        for picture in body.get("evidence", [])
+    ]
+    place = {"lat": body["place"]["lat"], "lon": body["place"]["lon"], "error_major_m": body["place"]["error_major_m"]}
+    times = {name: body[name] for name in ("first_seen", "last_seen")}
+    return {**{name: body[name] for name in names}, **place, **times, "box": body["box"], "evidence": pictures}

@@ -1,0 +1,166 @@
+"""The registry's HTTP API; what changes something takes an Idempotency-Key."""
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+from fastapi import FastAPI, Header, HTTPException, Query, Request
+from fastapi.responses import JSONResponse, Response
+from pydantic import BaseModel, Field
+
+from edge.wire import CaseClass
+from gateway.registry import queries
+from gateway.registry.cases import Answer, CrewStep, Decide, File, Refused, Reject
+from gateway.registry.store import KeyReused, Registry, UnknownCase
+
+Name = Annotated[str, Field(min_length=1, max_length=128)]
+Text = Annotated[str, Field(max_length=2000)]
+Reason = Annotated[str, Field(min_length=1, max_length=2000)]
+Hashes = Annotated[list[Annotated[str, Field(pattern="^[0-9a-f]{64}$")]], Field(max_length=16)]
+Key = Annotated[str, Header(alias="Idempotency-Key", min_length=1, max_length=300)]
+OptionalKey = Annotated[str, Header(alias="Idempotency-Key", max_length=300)]
+Limit = Annotated[int, Query(ge=1, le=5000)]
+Answered = dict[str, Any]
+
+
+class ReportBody(BaseModel):
+    """A report (上报) of one incident."""
+
+    incident_id: Name
+    case_class: CaseClass
+    class_code: Name
+    label: Name
+    lat: float = Field(ge=-90, le=90)
+    lon: float = Field(ge=-180, le=180)
+    error_major_m: float = 0.0
+    first_seen: str = ""
+    device: str = ""
+    camera: str = ""
+    candidate_id: str = ""
+    score: float = 0.0
+    rule: str = ""
+
+
+class OpBody(BaseModel):
+    """A crew's step on its work order."""
+
+    op_id: Name
+    order_id: Name
+    kind: Literal["accepted", "arrived", "disposed", "returned"]
+    base_version: int = Field(ge=0)
+    actor: Name
+    at: str = ""
+    note: Text = ""
+    lat: float | None = None
+    lon: float | None = None
+    evidence: Hashes = []
+
+
+class VerdictBody(BaseModel):
+    """A camera's answer to a check (核查)."""
+
+    check_id: Name
+    verdict: Literal["cleared", "still_there", "cannot_see"]
+    actor: Name
+    at: str = ""
+    reason: Text = ""
+    evidence: Hashes = []
+
+
+class ConfirmBody(BaseModel):
+    """A named person files a reported case, or does not (then with a reason)."""
+
+    person: Name
+    file: bool = True
+    reason: Text = ""
+
+
+class DecideBody(BaseModel):
+    """A named person's word on a case that waits for one."""
+
+    person: Name
+    decision: Literal["close", "again", "check"]
+    reason: Reason
+
+
+def build(registry: Registry) -> FastAPI:
+    """The application; its functions run in FastAPI's thread pool, the database has its one writer."""
+    app = FastAPI(title="zhuomu registry", docs_url=None, redoc_url=None)
+    _add_errors(app)
+    _add_steps(app, registry)
+    _add_queries(app, registry)
+    return app
+
+
+def _add_errors(app: FastAPI) -> None:
+    def answer(status: int) -> Any:
+        def handler(_request: Request, error: Exception) -> Response:
+            return JSONResponse({"error": str(error)}, status)
+
+        return handler
+
+    app.add_exception_handler(Refused, answer(409))
+    app.add_exception_handler(UnknownCase, answer(404))
+    app.add_exception_handler(KeyReused, answer(422))
+
+
+def _add_steps(app: FastAPI, registry: Registry) -> None:
+    @app.post("/reports", status_code=201)
+    def report(body: ReportBody, key: Key) -> Answered:
+        return registry.report(key, body.model_dump())
+
+    @app.post("/cases/{case_id}/ops")
+    def op(case_id: str, body: OpBody, key: Key) -> Answered:
+        data = {"op_id": body.op_id, "at": body.at, "lat": body.lat, "lon": body.lon, "evidence": body.evidence}
+        step = CrewStep(body.kind, body.order_id, body.base_version, body.actor, body.note, data)
+        return registry.command(case_id, step, key)
+
+    @app.post("/cases/{case_id}/verdicts")
+    def verdict(case_id: str, body: VerdictBody, key: Key) -> Answered:
+        data = {"at": body.at, "evidence": body.evidence}
+        return registry.command(case_id, Answer(body.check_id, body.verdict, body.actor, body.reason, data), key)
+
+    @app.post("/cases/{case_id}/confirm")
+    def confirm(case_id: str, body: ConfirmBody, key: OptionalKey = "") -> Answered:
+        if body.file:
+            return registry.command(case_id, File(body.person, body.reason), key)
+        if not body.reason.strip():
+            raise HTTPException(422, "a case that is not filed needs a reason")
+        return registry.command(case_id, Reject(body.person, body.reason), key)
+
+    @app.post("/cases/{case_id}/decide")
+    def decide(case_id: str, body: DecideBody, key: OptionalKey = "") -> Answered:
+        return registry.command(case_id, Decide(body.person, body.decision, body.reason), key)
+
+
+def _add_queries(app: FastAPI, registry: Registry) -> None:
+    @app.get("/cases")
+    def cases(state: str = "", after: str = "", limit: Limit = 100) -> Response:
+        with registry.database.read() as tx:
+            return _json({"cases": queries.case_list(tx, state, after, limit)})
+
+    @app.get("/cases/{case_id}")
+    def case(case_id: str) -> Response:
+        with registry.database.read() as tx:
+            found = queries.case(tx, case_id)
+        if found is None:
+            raise UnknownCase(f"no case '{case_id}'")
+        return _json(found)
+
+    @app.get("/events")
+    def events(after: Annotated[int, Query(ge=0)] = 0, limit: Limit = 500) -> Response:
+        with registry.database.read() as tx:
+            return _json({"events": queries.event_feed(tx, after, limit), "newest": queries.newest_event(tx)})
+
+    @app.get("/summary")
+    def summary() -> Answered:
+        with registry.database.read() as tx:
+            return queries.summary(tx)
+
+    @app.get("/healthz")
+    def healthz() -> Answered:
+        with registry.database.read() as tx:
+            return {"ok": True, "cases": queries.summary(tx)["cases"]}
+
+
+def _json(body: Any) -> Response:
+    return Response(msgspec.json.encode(body), media_type="application/json")

@@ -1,0 +1,65 @@
+"""The registry's process: database, API, and one thread for the timers."""
+
+import threading
+from pathlib import Path
+
+import structlog
+from sqlalchemy.exc import OperationalError
+
+from gateway.database import Database
+from gateway.ports import listen
+from gateway.registry import api, standard, tables
+from gateway.registry.cases import Rules
+from gateway.registry.settings import RegistrySettings
+from gateway.registry.store import Registry
+from gateway.server import Server, ready_line
+from gateway.times import utc_now
+
+TICK_S = 0.25
+log = structlog.get_logger()
+
+
+def run(settings: RegistrySettings) -> None:
+    """Serve until SIGTERM or SIGINT. Raises SettingsError, PortInUse, SchemaMismatch before anything is written."""
+    table = standard.read(Path(settings.standard)) if settings.standard else standard.read()
+    sock = listen(settings.host, settings.port)
+    Path(settings.data).mkdir(parents=True, exist_ok=True)
+    database = Database(settings.url(), tables.metadata, tables.SCHEMA_VERSION)
+    registry = Registry(database, table, rules(settings), frozenset(settings.auto_file), utc_now)
+    timers = Timers(registry)
+    server = Server(api.build(registry), sock, on_started=lambda: ready_line("registry.ready", sock))
+    timers.start()
+    server.run()
+    timers.stop()
+    database.close()
+    log.info("registry.stopped")
+
+
+def rules(settings: RegistrySettings) -> Rules:
+    """The machine's numbers out of the settings."""
+    return Rules(tuple(settings.crews), settings.recheck_s, settings.recheck_limit, settings.check_timeout_s)
+
+
+class Timers:
+    """Runs what is due; what is due is kept in the cases, so a restart forgets nothing."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="timers", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End after the step under way."""
+        self._stop.set()
+        self._thread.join(2.0)
+
+    def _run(self) -> None:
+        while not self._stop.wait(TICK_S):
+            try:
+                self._registry.tick()
+            except OperationalError as error:
+                log.error("timers.database", reason=str(error.orig))

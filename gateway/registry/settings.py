@@ -1,0 +1,32 @@
+"""The registry's settings: one TOML file, every name with a default that works on one machine."""
+
+from pathlib import Path
+
+import msgspec
+
+from gateway.database import sqlite_url
+
+
+class RegistrySettings(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """What `zhuomu registry --config FILE` reads.
+
+    `auto_file`: classes (`stall`) or codes (`04-06`) that are filed (立案) without a person. Empty by default:
+    Administrative Penalty Law art. 41 wants a person's review before a device's record is evidence, so a city that
+    switches this on takes that review over into its own procedure.
+    """
+
+    data: str = "zhuomu-data/registry"
+    host: str = "127.0.0.1"
+    port: int = 8081
+    database_url: str = ""
+    standard: str = ""
+    auto_file: list[str] = []
+    crews: list[str] = []
+    recheck_s: float = 10.0
+    recheck_limit: int = 5
+    check_timeout_s: float = 300.0
+    log_level: str = "info"
+
+    def url(self) -> str:
+        """The database's URL: SQLite in the data directory unless another is named."""
+        return self.database_url or sqlite_url(Path(self.data) / "registry.sqlite3")

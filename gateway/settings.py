@@ -1,0 +1,39 @@
+"""The gateway's settings: one TOML file, every name with a default that works on one machine."""
+
+from pathlib import Path
+
+import msgspec
+
+from edge.link.mqtt import Broker
+from gateway.database import sqlite_url
+
+MIB = 1024 * 1024
+
+
+class GatewaySettings(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """What `zhuomu gateway --config FILE` reads."""
+
+    data: str = "zhuomu-data/gateway"
+    host: str = "127.0.0.1"
+    port: int = 8080
+    broker: Broker = Broker()
+    client_id: str = "zhuomu-gateway"
+    database_url: str = ""
+    registry_url: str = "http://127.0.0.1:8081"
+    evidence_bytes_max: int = 2048 * MIB
+    batch_messages_max: int = 256
+    batch_wait_ms: float = 20.0
+    queue_messages_max: int = 20_000
+    queue_bytes_max: int = 128 * MIB
+    rate_factor: float = 1.0
+    dead_letters_max: int = 10_000
+    resend_s: float = 5.0
+    resend_s_max: float = 300.0
+    poll_s: float = 0.3
+    forward_workers: int = 4
+    console: bool = True
+    log_level: str = "info"
+
+    def url(self) -> str:
+        """The database's URL: SQLite in the data directory unless another is named."""
+        return self.database_url or sqlite_url(Path(self.data) / "gateway.sqlite3")

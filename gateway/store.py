@@ -1,0 +1,192 @@
+"""One transaction per batch of messages: what is new is applied, what is not is only receipted again."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+
+import sqlalchemy as sa
+
+from edge.wire import Candidate, Evidence, Health, Op, Presence, Refusal, Verdict, WireError
+from gateway import checks, dead_letters, evidence, incidents, work
+from gateway.bulk import Bulk
+from gateway.counters import Counters
+from gateway.database import Database
+from gateway.devices import Tally
+from gateway.evidence import EvidenceStore
+from gateway.tables import messages
+from gateway.take import Identity, Taken
+from gateway.times import Clock, to_text
+
+REASON_MAX = 200
+Key = tuple[str, str]
+Decided = tuple[int | None, str | None]  # (code, reason), both None for an accepted message
+
+
+@dataclass
+class Outcome:
+    """What a committed batch calls for: receipts by (device, epoch), and devices that have just come up."""
+
+    receipts: dict[Key, list[int]] = field(default_factory=lambda: defaultdict(list))
+    refused: dict[Key, list[Refusal]] = field(default_factory=lambda: defaultdict(list))
+    births: set[str] = field(default_factory=set)
+    accepted: int = 0
+    repeats: int = 0
+    deferred: int = 0
+
+    def decide(self, identity: Identity, decided: Decided) -> None:
+        """Committed: its device may delete it. Refused: its device must not send it again."""
+        device, epoch, seq = identity
+        code, reason = decided
+        if code is None:
+            self.receipts[device, epoch].append(seq)
+        else:
+            self.refused[device, epoch].append(Refusal(seq=seq, code=code, reason=reason or ""))
+
+
+class BatchStore:
+    """Owns the intake's transactions."""
+
+    def __init__(
+        self, database: Database, pictures: EvidenceStore, counters: Counters, clock: Clock, dead_letters_max: int
+    ) -> None:
+        self._database = database
+        self._pictures = pictures
+        self._counters = counters
+        self._clock = clock
+        self._dead_letters_max = dead_letters_max
+
+    def commit(self, batch: Sequence[Taken], throttled: Iterable[str] = ()) -> Outcome:
+        """All of a batch or nothing of it. Raises sqlalchemy.exc.DBAPIError when the database will not."""
+        outcome = Outcome()
+        items = self._write_pictures(batch, outcome)
+        with self._database.write() as tx:
+            work_on = _Batch(tx, to_text(self._clock()), outcome, _ledger(tx, items))
+            for device in throttled:
+                work_on.tally.add(device, "throttled")
+            for item in items:
+                work_on.apply(item)
+            work_on.tally.write(tx, work_on.bulk, work_on.now)
+            work_on.bulk.flush()
+            gone = self._pictures.over_budget(tx, sum(map(_picture_bytes, items)))
+            dropped = dead_letters.trim(tx, self._dead_letters_max) if outcome.refused else 0
+        self._pictures.remove(gone)
+        self._count(outcome, len(gone), dropped)
+        return outcome
+
+    def _write_pictures(self, batch: Sequence[Taken], outcome: Outcome) -> list[Taken]:
+        """Files first, rows later. A picture that the disk refuses is left out: no receipt, it comes again."""
+        pictures = [item for item in batch if isinstance(item.message, Evidence)]
+        if not pictures:
+            return list(batch)
+        with self._database.read() as tx:
+            known = _ledger(tx, pictures)
+        written = (self._with_picture(item, known, outcome) for item in batch)
+        return [item for item in written if item is not None]
+
+    def _with_picture(self, item: Taken, known: dict[Identity, Decided], outcome: Outcome) -> Taken | None:
+        if not isinstance(item.message, Evidence) or item.identity in known:
+            return item
+        try:
+            self._pictures.write(item.message)
+        except WireError as error:
+            return replace(item, error=error)
+        except OSError:
+            outcome.deferred += 1
+            return None
+        return item
+
+    def _count(self, outcome: Outcome, evicted: int, dropped: int) -> None:
+        self._counters.add("accepted", outcome.accepted)
+        self._counters.add("repeats", outcome.repeats)
+        self._counters.add("refused", sum(map(len, outcome.refused.values())))
+        self._counters.add("evidence_deferred", outcome.deferred)
+        self._counters.add("evidence_evicted", evicted)
+        self._counters.add("dead_letters_dropped", dropped)
+
+
+class _Batch:
+    """The inside of one transaction."""
+
+    def __init__(self, tx: sa.Connection, now: str, outcome: Outcome, known: dict[Identity, Decided]) -> None:
+        self.tx = tx
+        self.bulk = Bulk(tx)
+        self.now = now
+        self.outcome = outcome
+        self.known = known
+        self.tally = Tally()
+
+    def apply(self, item: Taken) -> None:
+        if item.error is not None:
+            self._bury(item, item.error)
+        elif item.identity is None:
+            self._hear(item)
+        elif item.identity in self.known:
+            self.outcome.repeats += 1
+            self.outcome.decide(item.identity, self.known[item.identity])
+            self.tally.add(item.device, "repeats")
+        else:
+            self._take_in(item, item.identity)
+
+    def _take_in(self, item: Taken, identity: Identity) -> None:
+        decided: Decided = (None, None)
+        try:
+            self._handle(item)
+        except WireError as error:
+            decided = self._bury(item, error)
+        else:
+            self.outcome.accepted += 1
+            self.outcome.decide(identity, decided)
+            self.tally.add(item.device, "messages")
+        self.known[identity] = decided
+        self._write_ledger(identity, item, decided)
+
+    def _handle(self, item: Taken) -> None:
+        message = item.message
+        if isinstance(message, Candidate):
+            incidents.place(self.tx, self.bulk, message, item.incoming.payload, self.now)
+        elif isinstance(message, Evidence):
+            evidence.record(self.tx, message, self.now)
+        elif isinstance(message, Op):
+            work.apply_op(self.tx, self.bulk, message, self.now)
+        elif isinstance(message, Verdict):
+            checks.answer(self.tx, self.bulk, message, self.now)
+
+    def _hear(self, item: Taken) -> None:
+        if isinstance(item.message, Presence):
+            self.tally.presence(item.message, item.incoming.retained)
+            if item.message.online:
+                self.outcome.births.add(item.device)
+        elif isinstance(item.message, Health):
+            self.tally.health(item.message, item.incoming.payload)
+
+    def _bury(self, item: Taken, error: WireError) -> Decided:
+        decided = (int(error.code), dead_letters.printable(str(error))[:REASON_MAX])
+        dead_letters.put(self.tx, self.bulk, item.incoming.topic, item.device, item.incoming.payload, error, self.now)
+        self.tally.add(item.device, "refused")
+        if item.identity is not None:
+            self.outcome.decide(item.identity, decided)
+        return decided
+
+    def _write_ledger(self, identity: Identity, item: Taken, decided: Decided) -> None:
+        device, epoch, seq = identity
+        row = {"device": device, "epoch": epoch, "seq": seq, "channel": item.row.name if item.row else ""}
+        row |= {"received_at": self.now, "code": decided[0], "reason": decided[1]}
+        self.bulk.add(messages, row)
+
+
+def _ledger(tx: sa.Connection, items: Iterable[Taken]) -> dict[Identity, Decided]:
+    """What of these was decided before."""
+    groups: dict[Key, list[int]] = defaultdict(list)
+    for item in items:
+        if item.identity is not None:
+            groups[item.identity[:2]].append(item.identity[2])
+    found: dict[Identity, Decided] = {}
+    for (device, epoch), seqs in groups.items():
+        m = messages.c
+        query = sa.select(m.seq, m.code, m.reason).where(m.device == device, m.epoch == epoch, m.seq.in_(seqs))
+        found |= {(device, epoch, row.seq): (row.code, row.reason) for row in tx.execute(query)}
+    return found
+
+
+def _picture_bytes(item: Taken) -> int:
+    return len(item.message.data) if isinstance(item.message, Evidence) and item.error is None else 0
