@@ -1,0 +1,53 @@
+"""A kiosk that is killed again and again files each thing on the street exactly once."""
+
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from edge.link import Outbox
+from edge.wire import Candidate, Evidence, channel, decode
+
+THINGS = 12
+
+SCRIPT = Path(__file__).parent / "kiosk_scripted.py"
+
+
+def run_and_kill(folder: Path, after_s: float) -> None:
+    """Start the kiosk's watcher, kill it so long after it was ready."""
+    process = subprocess.Popen(
+        [sys.executable, str(SCRIPT), str(folder), str(THINGS)], stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    time.sleep(after_s)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    process.stdout.close()
+
+
+def waiting(folder: Path) -> tuple[list[Candidate], list[Evidence]]:
+    """What lies in the outbox."""
+    outbox = Outbox(folder / "kiosk-1.db", "kiosk-1")
+    messages = [decode(channel("up", p.channel), p.payload, "kiosk-1") for p in outbox.pending(10_000)]
+    outbox.close()
+    candidates = [m for m in messages if isinstance(m, Candidate)]
+    return candidates, [m for m in messages if isinstance(m, Evidence)]
+
+
+def test_a_kiosk_killed_in_the_middle_of_filing_files_each_thing_once(tmp_path: Path) -> None:
+    """Twelve bicycles, killed at random moments until all are filed and three times more: twelve candidates."""
+    rng = random.Random(20261123)
+    kills, after = 0, 0
+    while after < 3 and kills < 30:
+        run_and_kill(tmp_path, rng.uniform(0.1, 0.9))
+        kills += 1
+        after += len(waiting(tmp_path)[0]) >= THINGS
+    candidates, evidence = waiting(tmp_path)
+    assert len(candidates) == THINGS
+    assert len({c.place_id for c in candidates}) == THINGS
+    assert len({c.box for c in candidates}) == THINGS
+    named = {r.sha256 for c in candidates for r in c.evidence}
+    assert {e.sha256 for e in evidence} == named
