@@ -92,6 +92,16 @@ def test_a_passing_bike_never_dwells() -> None:
     assert longest < 5.0
 
 
+def test_what_passed_here_before_does_not_lend_its_dwell() -> None:
+    """A rider crosses the place, two seconds later something stops there: the dwell begins with the second."""
+    film = Film()
+    film.show([bike()])
+    film.show([], frames=5)
+    (spot,) = film.show([bike()], frames=5)
+    assert spot.dwell_s == 2.0
+    assert spot.presence == 1.0
+
+
 def test_two_things_of_one_kind_side_by_side_are_two() -> None:
     """Neighbours do not melt into each other."""
     film = Film()
@@ -140,6 +150,13 @@ def test_boxes_inside_each_other_count_once() -> None:
     stall = Sighting("stall", "stall", 0.9, (0.0, 0.0, 100.0, 100.0))
     table = Sighting("stall", "stall", 0.5, (20.0, 40.0, 80.0, 90.0))
     assert one_each([table, stall]) == [stall]
+
+
+def test_what_lies_within_a_stall_is_part_of_it() -> None:
+    """The wheels of a vendor's tricycle are no parked bicycle; a bicycle beside it is."""
+    stall = Sighting("stall", "stall", 0.6, (90.0, 50.0, 300.0, 200.0))
+    beside = bike((310.0, 100.0, 400.0, 180.0))
+    assert one_each([bike(), stall, beside]) == [beside, stall]
 
 
 @given(*(st.tuples(*(st.floats(0, 1000) for _ in range(4))) for _ in range(2)))

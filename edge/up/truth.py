@@ -11,6 +11,7 @@ import pymap3d
 
 NEAR_M = 3.0
 SLACK = timedelta(seconds=3)
+BEFORE = timedelta(seconds=30)
 SETTLE_S = 12.0
 
 
@@ -53,12 +54,17 @@ def _lines(path: Path) -> list[dict[str, Any]]:
 def match(
     events: Iterable[dict[str, Any]], incidents: Iterable[dict[str, Any]], began: datetime, ended: datetime
 ) -> Match:
-    """Pair events and incidents by class, ground distance (NEAR_M) and time. An event is due when the kiosk could see
-    it for SETTLE_S between `began` and `ended`; one that could be seen for less may be filed or not."""
+    """Pair events and incidents by class, ground distance (NEAR_M) and time.
+
+    An event is due when the kiosk could see it for SETTLE_S between `began` and `ended`; one that could be seen for
+    less may be filed or not. Incidents from long before `began` (a kept data folder) do not count.
+    """
     should = [e for e in events if e["should_file"] and _until(e) > began and _since(e) < ended]
     found: dict[str, list[str]] = {e["id"]: [] for e in should}
     extra: list[str] = []
     for incident in incidents:
+        if datetime.fromisoformat(incident["first_seen"]) < began - BEFORE:
+            continue
         near = [e for e in should if _same(e, incident)]
         if near:
             found[min(near, key=lambda e: _distance_m(e, incident))["id"]].append(incident["incident_id"])

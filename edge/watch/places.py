@@ -9,6 +9,7 @@ from typing import Literal
 from edge.watch.boxes import Box, area, covered, iou, mean, overlap
 from edge.wire import CaseClass
 
+PART_MIN = 0.85
 State = Literal["watching", "filed", "gone"]
 
 
@@ -31,6 +32,7 @@ class Habits:
     iou_min: float = 0.35
     forget_s: float = 4.0
     gone_s: float = 20.0
+    ghost_s: float = 1.5
     covered_max: float = 0.3
     gap_s_max: float = 2.0
     moved_weight: float = 0.05
@@ -147,6 +149,9 @@ class PlaceMemory:
         return pairs, [s for j, s in enumerate(sightings) if j not in used]
 
     def _hit(self, spot: Spot, sighting: Sighting, at: datetime) -> None:
+        if self._is_ghost(spot):
+            _restart(spot, sighting, at)
+            return
         spot.hits += 1
         spot.looks += 1
         spot.unseen_s = 0.0
@@ -154,6 +159,10 @@ class PlaceMemory:
         spot.score += (sighting.score - spot.score) * 0.2
         spot.labels[sighting.label] = spot.labels.get(sighting.label, 0) + 1
         spot.box = mean(spot.box, sighting.box, self.habits.moved_weight)
+
+    def _is_ghost(self, spot: Spot) -> bool:
+        """What passed here a while ago is not what is seen now: mostly unseen since, so the dwell begins anew."""
+        return spot.state == "watching" and spot.unseen_s >= self.habits.ghost_s and spot.presence < 0.5
 
     def _miss(self, spot: Spot, blockers: list[Box], step_s: float, change: Change) -> None:
         if any(covered(spot.box, by) > self.habits.covered_max for by in blockers):
@@ -187,11 +196,21 @@ class PlaceMemory:
         )
 
 
+def _restart(spot: Spot, sighting: Sighting, at: datetime) -> None:
+    spot.first_seen = spot.last_seen = at
+    spot.box, spot.score = sighting.box, sighting.score
+    spot.hits = spot.looks = 1
+    spot.unseen_s = 0.0
+    spot.labels = {sighting.label: 1}
+
+
 def one_each(sightings: Iterable[Sighting]) -> list[Sighting]:
-    """Of sightings of one kind that lie on each other (a table inside its stall) keep the surest."""
+    """Of sightings of one kind that lie on each other (a table inside its stall) keep the surest; what lies within a
+    stall (its sign, its tricycle's wheels, its crates) is part of it."""
     kept: list[Sighting] = []
     for s in sorted(sightings, key=lambda s: -s.score):
         same = (k for k in kept if k.case_class == s.case_class)
         if not any(overlap(k.box, s.box) > 0.6 * max(1.0, min(area(k.box), area(s.box))) for k in same):
             kept.append(s)
-    return kept
+    stalls = [k.box for k in kept if k.case_class == "stall"]
+    return [k for k in kept if k.case_class == "stall" or not any(covered(k.box, by) > PART_MIN for by in stalls)]
