@@ -159,6 +159,26 @@ def test_what_lies_within_a_stall_is_part_of_it() -> None:
     assert one_each([bike(), stall, beside]) == [beside, stall]
 
 
+def test_an_umbrella_and_the_goods_below_it_are_one_stall() -> None:
+    """Whether both are seen, or the umbrella alone, or the whole: one event."""
+    umbrella = Sighting("stall", "stall", 0.8, (741.0, 262.0, 896.0, 428.0))
+    goods = Sighting("stall", "stall", 0.4, (741.0, 410.0, 882.0, 453.0))
+    film = Film()
+    film.show([umbrella, goods], frames=5)
+    film.show([umbrella], frames=5)
+    (spot,) = film.show([Sighting("stall", "stall", 0.8, (741.0, 262.0, 896.0, 450.0))], frames=5)
+    assert len(film.ids) == 1
+    assert spot.presence == 1.0
+
+
+def test_stalls_side_by_side_stay_two() -> None:
+    """Only what lies above each other is joined."""
+    film = Film()
+    left = Sighting("stall", "stall", 0.8, (100.0, 200.0, 200.0, 300.0))
+    right = Sighting("stall", "stall", 0.8, (205.0, 200.0, 305.0, 300.0))
+    assert len(film.show([left, right], frames=3)) == 2
+
+
 @given(*(st.tuples(*(st.floats(0, 1000) for _ in range(4))) for _ in range(2)))
 def test_iou_and_cover_are_shares(a: Box, b: Box) -> None:
     """Whatever the boxes, also empty and turned ones."""

@@ -33,6 +33,11 @@ def mean(a: Box, b: Box, weight: float) -> Box:
     return (x1, y1, x2, y2)
 
 
+def around(a: Box, b: Box) -> Box:
+    """The smallest box that holds both."""
+    return (min(a[0], b[0]), min(a[1], b[1]), max(a[2], b[2]), max(a[3], b[3]))
+
+
 def foot(box: Box) -> tuple[float, float]:
     """Where the thing stands: the middle of the lower edge."""
     return ((box[0] + box[2]) / 2, box[3])

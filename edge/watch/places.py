@@ -2,11 +2,11 @@
 
 import secrets
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal
 
-from edge.watch.boxes import Box, area, covered, iou, mean, overlap
+from edge.watch.boxes import Box, area, around, covered, iou, mean, overlap
 from edge.wire import CaseClass
 
 PART_MIN = 0.85
@@ -208,9 +208,30 @@ def one_each(sightings: Iterable[Sighting]) -> list[Sighting]:
     """Of sightings of one kind that lie on each other (a table inside its stall) keep the surest; what lies within a
     stall (its sign, its tricycle's wheels, its crates) is part of it."""
     kept: list[Sighting] = []
-    for s in sorted(sightings, key=lambda s: -s.score):
+    for s in sorted(_whole_stalls(list(sightings)), key=lambda s: -s.score):
         same = (k for k in kept if k.case_class == s.case_class)
         if not any(overlap(k.box, s.box) > 0.6 * max(1.0, min(area(k.box), area(s.box))) for k in same):
             kept.append(s)
     stalls = [k.box for k in kept if k.case_class == "stall"]
     return [k for k in kept if k.case_class == "stall" or not any(covered(k.box, by) > PART_MIN for by in stalls)]
+
+
+def _whole_stalls(sightings: list[Sighting]) -> list[Sighting]:
+    """An umbrella and the goods below it are one stall: such pairs become one sighting with the box around both."""
+    whole = [s for s in sightings if s.case_class != "stall"]
+    for s in sorted((s for s in sightings if s.case_class == "stall"), key=lambda s: -s.score):
+        partner = next((k for k in whole if k.case_class == "stall" and _one_above_other(k.box, s.box)), None)
+        if partner is None:
+            whole.append(s)
+        else:
+            whole[whole.index(partner)] = replace(partner, box=around(partner.box, s.box))
+    return whole
+
+
+def _one_above_other(a: Box, b: Box) -> bool:
+    """Whether two boxes have about the same sides left and right and touch, one on top of the other."""
+    upper, lower = (a, b) if a[1] <= b[1] else (b, a)
+    shared = min(a[2], b[2]) - max(a[0], b[0])
+    width = max(a[2], b[2]) - min(a[0], b[0])
+    height = max(a[3] - a[1], b[3] - b[1])
+    return shared > 0.7 * width and -0.1 * height < upper[3] - lower[1] < 0.3 * height
