@@ -16,6 +16,7 @@ from rich.console import Console
 from edge.up.cli import RULES
 from edge.up.report import SUMMARY_KEYS
 from edge.up.run import Options, Town
+from models import MODELS_DIR
 
 
 class Running:
@@ -136,7 +137,7 @@ def test_ctrl_c_stops_cleanly_and_leaves_no_process(tmp_path: Path) -> None:
     assert not [pid for pid in children if Path(f"/proc/{pid}").exists()]
 
 
-@pytest.mark.parametrize("kind", ["missing", "text", "rtsp", "rules", "broker"])
+@pytest.mark.parametrize("kind", ["missing", "text", "rtsp", "rules", "broker", "model", "wrong_model"])
 def test_bad_input_ends_at_once_with_one_clear_line(tmp_path: Path, kind: str) -> None:
     """Nothing is started; the line names the thing and the mend; nothing is left in the data folder."""
     (tmp_path / "text.mp4").write_text("no video")
@@ -147,6 +148,8 @@ def test_bad_input_ends_at_once_with_one_clear_line(tmp_path: Path, kind: str) -
         "rtsp": ["--source", f"rtsp://127.0.0.1:{free_port()}/x"],
         "rules": ["--rules", str(tmp_path / "rules.toml")],
         "broker": ["--broker", "nonsense"],
+        "model": ["--model", str(tmp_path / "none.onnx")],
+        "wrong_model": ["--model", str(_damaged_model(tmp_path))],
     }[kind]
     done = zhuomu("up", *args, "--for", "5", "--json", "--data", str(tmp_path / "data"), "--port", str(free_port()))
     assert done.returncode == 2
@@ -155,6 +158,16 @@ def test_bad_input_ends_at_once_with_one_clear_line(tmp_path: Path, kind: str) -
     assert done.stderr.startswith("error: ")
     assert args[1] in done.stderr
     assert not (tmp_path / "data").exists()
+
+
+def _damaged_model(folder: Path) -> Path:
+    """The network that ships, with one byte changed."""
+    path = folder / "damaged.onnx"
+    data = bytearray((MODELS_DIR / "street.onnx").read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(bytes(data))
+    path.with_suffix(".json").write_bytes((MODELS_DIR / "street.json").read_bytes())
+    return path
 
 
 def test_a_port_in_use_is_said_in_one_line() -> None:

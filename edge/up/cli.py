@@ -28,15 +28,20 @@ def up(
         Path | None, typer.Option(help="Keep all state in this folder; otherwise it is deleted at the end.")
     ] = None,
     rules: Annotated[Path, typer.Option(help="Rule file.")] = RULES,
+    model: Annotated[
+        Path | None, typer.Option(help="Network (.onnx with its .json); none: the one that ships.")
+    ] = None,
     broker: Annotated[
         str | None, typer.Option(help="HOST:PORT of an MQTT broker that runs already; none: the embedded one.")
     ] = None,
 ) -> None:
     """Broker, gateway, registry, console, a kiosk and two handsets on this machine. 一条命令跑通全流程。"""
+    from detectors import ModelError
     from edge.kiosk.config import load_rules
     from edge.link import SettingsError
     from edge.link.broker import BrokerUnusable
     from edge.up.children import ChildFailed
+    from edge.up.report import summary_table
     from edge.up.run import Options, Town, to_json
     from edge.watch.source import SourceError
 
@@ -45,22 +50,22 @@ def up(
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: stop.set())
     folder = data.resolve() if data else None
+    network = model.resolve() if model else None
     try:
         address = _address(broker) if broker else None
-        town = Town(
-            Options([*(source or []), *(more or [])], port, seconds, seed, folder, rules.resolve(), address), console
+        options = Options(
+            [*(source or []), *(more or [])], port, seconds, seed, folder, rules.resolve(), address, network
         )
+        town = Town(options, console)
         load_rules(rules)
         summary = town.run(stop)
-    except (SettingsError, SourceError, BrokerUnusable, ChildFailed, OSError) as error:
+    except (SettingsError, SourceError, ModelError, BrokerUnusable, ChildFailed, OSError) as error:
         sys.stderr.write(f"error: {error}\n")
         raise typer.Exit(2) from error
     if as_json:
         sys.stdout.write(to_json(summary) + "\n")
     else:
-        from edge.up.report import Report
-
-        Report("", console).table(summary)
+        console.print(summary_table(summary))
 
 
 def _address(text: str) -> tuple[str, int]:

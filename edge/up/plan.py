@@ -47,10 +47,10 @@ def free_ports(console: int) -> Ports:
     return Ports(console, registry, street, mqtt)
 
 
-def write_files(folder: Path, ports: Ports, views: list[View], rules: Path) -> dict[str, Path]:
+def write_files(folder: Path, ports: Ports, views: list[View], rules: Path, model: Path | None) -> dict[str, Path]:
     """Write the settings of kiosk, gateway and registry; returns their paths by process name."""
     texts = {
-        "kiosk": _kiosk(folder, ports, views, rules),
+        "kiosk": _kiosk(folder, ports, views, rules, model),
         "gateway": _gateway(folder, ports),
         "registry": _registry(folder, ports),
     }
@@ -66,7 +66,7 @@ def outbox_left(folder: Path) -> int:
     return sum(left(path) for path in files)
 
 
-def _kiosk(folder: Path, ports: Ports, views: list[View], rules: Path) -> str:
+def _kiosk(folder: Path, ports: Ports, views: list[View], rules: Path, model: Path | None) -> str:
     head = [
         f'device = "{DEVICE}"',
         f"data = {_quote(str(folder / 'kiosk'))}",
@@ -74,6 +74,8 @@ def _kiosk(folder: Path, ports: Ports, views: list[View], rules: Path) -> str:
         "gone_s = 30.0",
         f'[broker]\nhost = "{ports.mqtt_host}"\nport = {ports.mqtt}',
     ]
+    if model is not None:
+        head.append(f"[model]\npath = {_quote(str(model))}")
     return "\n".join([*head, *(_camera(v) for v in views)]) + "\n"
 
 

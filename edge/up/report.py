@@ -62,12 +62,13 @@ class Report:
         except httpx.HTTPError:
             return None
 
-    def table(self, summary: dict[str, Any]) -> None:
-        """The summary for people."""
-        table = Table(title="zhuomu up: summary 汇总", show_header=False)
-        for key in SUMMARY_KEYS:
-            table.add_row(key, str(summary[key]))
-        truth = summary.get("truth")
-        if truth:
-            table.add_row("street events due / exactly one incident", f"{truth['due']} / {truth['exactly_one']}")
-        self._console.print(table)
+
+def summary_table(summary: dict[str, Any]) -> Table:
+    """The summary for people."""
+    table = Table(title="zhuomu up: summary 汇总", show_header=False)
+    for key in SUMMARY_KEYS:
+        table.add_row(key, str(summary[key]))
+    truth = summary.get("truth")
+    if truth:
+        table.add_row("street events due / exactly one incident", f"{truth['due']} / {truth['exactly_one']}")
+    return table

@@ -12,6 +12,7 @@ from typing import Any
 
 from rich.console import Console
 
+from detectors.manifest import default_model, verified
 from edge.link.broker import check_port_free
 from edge.up import plan, truth
 from edge.up.children import Child
@@ -33,6 +34,7 @@ class Options:
     folder: Path | None
     rules: Path
     broker: tuple[str, int] | None = None
+    model: Path | None = None
 
 
 @dataclass
@@ -46,8 +48,8 @@ class Town:
     restarts: int = 0
 
     def run(self, stop: threading.Event) -> dict[str, Any]:
-        """Run until `stop` or the time is over; returns the summary. Raises SourceError, BrokerUnusable,
-        ChildFailed."""
+        """Run until `stop` or the time is over; returns the summary. Raises SourceError, ModelError,
+        BrokerUnusable, ChildFailed."""
         ports = self._check()
         keep = self.options.folder
         self.folder = keep or Path(tempfile.mkdtemp(prefix="zhuomu-up-"))
@@ -64,6 +66,7 @@ class Town:
 
     def _check(self) -> plan.Ports:
         check_port_free(plan.HOST, self.options.port, "console port")
+        verified(self.options.model or default_model())
         for source in self.options.sources:
             check(source)
         ports = plan.free_ports(self.options.port)
@@ -74,7 +77,7 @@ class Town:
 
     def _start(self, ports: plan.Ports) -> Report:
         views = self._views(ports)
-        files = plan.write_files(self.folder, ports, views, self.options.rules)
+        files = plan.write_files(self.folder, ports, views, self.options.rules, self.options.model)
         if self.options.broker is None:
             self._child("broker", ["broker", "--port", str(ports.mqtt)])
         self._child("registry", ["registry", "--config", str(files["registry"])])
