@@ -47,6 +47,11 @@ def test_each_clause_decides_and_is_named(thing: Spot, file: bool, why: str) -> 
     assert why in decision.why
 
 
+def test_a_camera_without_zones_is_one_zone() -> None:
+    """A video of one's own has none drawn; the rules hold everywhere."""
+    assert decide(RuleBook("1", [RULE]), spot(), [], NOW).zone == "anywhere"
+
+
 @pytest.mark.parametrize(
     ("hours", "permitted"),
     [
