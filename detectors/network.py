@@ -1,0 +1,76 @@
+"""What every backend shares: letterbox, batches by shape, decoding; a backend only runs the network."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.letterbox import Letterbox, to_blob
+from detectors.manifest import Manifest, check_classes
+from detectors.nms import decode
+from detectors.types import Detections, Image
+
+BATCH_MAX = 16
+
+
+class NetworkDetector(ABC):
+    """A YOLO network whose output still needs decoding. One instance per thread."""
+
+    def __init__(self, manifest: Manifest, min_score: float, size: int | None) -> None:
+        self.manifest = manifest
+        self.min_score = min_score
+        self.size = size or manifest.size_px
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Class names by class id."""
+        return self.manifest.classes
+
+    @property
+    def model_name(self) -> str:
+        """Name of the network."""
+        return self.manifest.name
+
+    @property
+    def model_sha256(self) -> str:
+        """Hash of the network file."""
+        return self.manifest.sha256
+
+    @abstractmethod
+    def infer(self, blob: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(B, 3, H, W) float32 RGB in 0..1 -> (B, 4 + classes, anchors) float32, boxes xywh px of the input."""
+
+    def check(self) -> None:
+        """Run the network once on a tiny input: ModelError when its classes are not the manifest's."""
+        stride = self.manifest.stride_px
+        check_classes(self.manifest, self.infer(np.zeros((1, 3, stride, stride), dtype=np.float32)).shape[1])
+
+    def detect(self, image_bgr: Image) -> Detections:
+        """Detections of one picture (H, W, 3) uint8 BGR."""
+        return self.detect_batch([image_bgr])[0]
+
+    def detect_batch(self, images_bgr: Sequence[Image]) -> list[Detections]:
+        """Detections of each picture; pictures of one input shape run together, at most 16 at once."""
+        boxes = [self.letterbox(image) for image in images_bgr]
+        groups: dict[tuple[int, int], list[int]] = {}
+        for i, box in enumerate(boxes):
+            groups.setdefault(box.shape, []).append(i)
+        found: dict[int, Detections] = {}
+        for members in groups.values():
+            for start in range(0, len(members), BATCH_MAX):
+                part = members[start : start + BATCH_MAX]
+                outputs = self.infer(to_blob([boxes[i].apply(images_bgr[i]) for i in part]))
+                found |= {i: self.decoded(out, boxes[i]) for i, out in zip(part, outputs, strict=True)}
+        return [found[i] for i in range(len(images_bgr))]
+
+    def letterbox(self, image: Image) -> Letterbox:
+        """How this picture goes into the network."""
+        return Letterbox.plan(image.shape[0], image.shape[1], self.size, self.manifest.stride_px)
+
+    def decoded(self, output: NDArray[np.float32], letterbox: Letterbox) -> Detections:
+        """One picture's raw output -> detections in the picture's own pixels."""
+        boxes, scores, classes = decode(output, self.min_score)
+        return Detections.of(letterbox.restore(boxes), scores, classes, self.names)

@@ -1,0 +1,59 @@
+"""One training run, resumable, from the shared data to a checkpoint."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from models.recipe.trainer import StreetTrainer
+
+# Everything that shapes the result; the manifest keeps a hash of this table.
+ARGS: dict[str, object] = {
+    "batch": 16,
+    "nbs": 16,
+    "optimizer": "AdamW",
+    "lr0": 4e-4,
+    "lrf": 0.02,
+    "cos_lr": True,
+    "momentum": 0.9,
+    "weight_decay": 5e-4,
+    "warmup_epochs": 0.2,
+    "warmup_bias_lr": 0.0,
+    "mosaic": 0.0,
+    "mixup": 0.0,
+    "copy_paste": 0.0,
+    "close_mosaic": 0,
+    "scale": 0.5,
+    "translate": 0.1,
+    "fliplr": 0.5,
+    "hsv_h": 0.015,
+    "hsv_s": 0.6,
+    "hsv_v": 0.4,
+    "amp": False,
+    "seed": 7,
+    "deterministic": False,
+    "freeze": 3,
+    "val": False,
+    "plots": False,
+    "device": "cpu",
+    "pretrained": True,
+}
+
+
+def run(
+    yaml: Path, weights: Path, teacher: Path, out: Path, epochs: int, size: int, threads: int = 2, **changes: object
+) -> Path:
+    """Train and return the last checkpoint (EMA weights). `out/weights/last.pt` is written after every epoch."""
+    torch.set_num_threads(threads)
+    where = {"project": str(out.parent), "name": out.name, "exist_ok": True}
+    overrides = ARGS | {"model": str(weights), "data": str(yaml), "epochs": epochs, "imgsz": size}
+    StreetTrainer(teacher, overrides | where | changes).train()
+    return out / "weights" / "last.pt"
+
+
+def resume(checkpoint: Path, teacher: Path, threads: int = 2) -> Path:
+    """Go on with a run that was stopped, from its last finished epoch."""
+    torch.set_num_threads(threads)
+    StreetTrainer(teacher, {"resume": str(checkpoint), "model": str(checkpoint)}).train()
+    return checkpoint

@@ -1,0 +1,117 @@
+"""Ultralytics' trainer with our data set, our loss, and the class rows that COCO already knows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from ultralytics.data import build_dataloader
+from ultralytics.models.yolo.detect import DetectionTrainer
+from ultralytics.nn.tasks import DetectionModel
+from ultralytics.utils import colorstr
+
+from models.recipe.dataset import StreetDataset
+from models.recipe.distil import Teacher
+from models.recipe.loss import MaskedLoss
+from models.recipe.sources import CLASS_ID, COCO_NAME
+
+SPEED = {"backbone": 0.4, "neck": 1.0, "head": 2.0}  # learning rate as a share of lr0
+BACKBONE_LAYERS, HEAD_LAYER = 10, 22  # of YOLOv8
+
+
+def part_of(parameter: str) -> str:
+    """Which part of the network a parameter `model.<layer>...` belongs to."""
+    layer = int(parameter.split(".")[1])
+    return "backbone" if layer < BACKBONE_LAYERS else "head" if layer == HEAD_LAYER else "neck"
+
+
+def copy_class_rows(model: DetectionModel, teacher: Any) -> int:
+    """Copy the last classification layer's rows of the classes that COCO has; returns how many."""
+    ids = {name: i for i, name in teacher.names.items()}
+    pairs = [(CLASS_ID[ours], ids[coco]) for ours, coco in COCO_NAME.items()]
+    with torch.no_grad():
+        for mine, theirs in zip(model.model[-1].cv3, teacher.model[-1].cv3, strict=True):
+            for to, at in pairs:
+                mine[-1].weight[to] = theirs[-1].weight[at]
+                mine[-1].bias[to] = theirs[-1].bias[at]
+    return len(pairs)
+
+
+class StreetModel(DetectionModel):
+    """YOLOv8 whose training forward runs in bfloat16 on the CPU (Ultralytics offers that on GPUs only)."""
+
+    def loss(self, batch: dict[str, Any], preds: Any = None) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+        """The masked loss in float32 of a forward pass in bfloat16, weights and optimizer staying float32."""
+        if getattr(self, "criterion", None) is None:
+            self.criterion = MaskedLoss(self)
+        if preds is None:
+            with torch.autocast("cpu", dtype=torch.bfloat16):
+                preds = self.forward(batch["img"])
+        return self.criterion(preds, batch)
+
+
+class StreetTrainer(DetectionTrainer):
+    """Trains on CPU; bfloat16 and channels-last memory are three times as fast where the CPU has AVX512-BF16."""
+
+    def __init__(self, teacher: Path, overrides: dict[str, Any]) -> None:
+        self.teacher = teacher
+        super().__init__(overrides=overrides)
+
+    def build_dataset(self, img_path: str, mode: str = "train", batch: int | None = None) -> StreetDataset:
+        """The masked data set; rectangular batches are off because draws are shuffled."""
+        return StreetDataset(
+            img_path=img_path,
+            imgsz=self.args.imgsz,
+            batch_size=batch or 16,
+            augment=mode == "train",
+            hyp=self.args,
+            rect=False,
+            cache=False,
+            single_cls=False,
+            stride=32,
+            pad=0.0,
+            prefix=colorstr(f"{mode}: "),
+            task="detect",
+            data=self.data,
+        )
+
+    def get_model(self, cfg: Any = None, weights: Any = None, verbose: bool = True) -> DetectionModel:
+        """The network of `cfg` with the given weights; from COCO weights, class rows are carried over by name."""
+        model = StreetModel(cfg, nc=self.data["nc"], ch=self.data["channels"], verbose=False)
+        if weights is not None:
+            model.load(weights)
+        if weights is not None and len(weights.names) != self.data["nc"]:
+            copy_class_rows(model, weights)
+        return model.to(memory_format=torch.channels_last)
+
+    def get_dataloader(self, dataset_path: str, batch_size: int = 16, rank: int = 0, mode: str = "train") -> Any:
+        """Shuffled draws prepared by one worker process (Ultralytics allows none on a CPU)."""
+        dataset = self.build_dataset(dataset_path, mode, batch_size)
+        return build_dataloader(dataset, batch=batch_size, workers=1, shuffle=mode == "train", rank=rank)
+
+    def set_model_attributes(self) -> None:
+        """Attach the masked loss with its teacher once the hyperparameters are known."""
+        super().set_model_attributes()
+        self.model.criterion = MaskedLoss(self.model, Teacher(self.teacher))
+
+    def build_optimizer(self, model: Any, *args: Any, **kwargs: Any) -> torch.optim.Optimizer:
+        """Ultralytics' optimizer with a slower backbone, which knows COCO already, and a faster head."""
+        optimizer = super().build_optimizer(model, *args, **kwargs)
+        part = {id(p): part_of(name) for name, p in model.named_parameters()}
+        groups = []
+        for group in optimizer.param_groups:
+            for name, speed in SPEED.items():
+                params = [p for p in group["params"] if part[id(p)] == name and p.requires_grad]
+                groups.append(group | {"params": params, "lr": group["lr"] * speed})
+        optimizer.param_groups[:] = [group for group in groups if group["params"]]
+        return optimizer
+
+    def preprocess_batch(self, batch: dict[str, Any]) -> dict[str, Any]:
+        """Pictures to [0, 1] in the network's memory layout."""
+        batch = super().preprocess_batch(batch)
+        batch["img"] = batch["img"].contiguous(memory_format=torch.channels_last)
+        return batch
+
+    def final_eval(self) -> None:
+        """Nothing: figures come from `zhuomu model eval`, on each source's own classes only."""
