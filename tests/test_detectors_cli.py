@@ -102,8 +102,8 @@ def test_a_folder_that_cannot_be_made_is_one_line(photos: Path, tmp_path: Path) 
 
 
 def test_a_real_clip_gives_numbered_frames(shared: Path) -> None:
-    clip = shared / "data" / "clips" / "car-detection.mp4"
-    code, out, _ = run(clip, "--json", "--every", 100, "--size", 320)
+    clip = shared / "data" / "clips" / "one-by-one-person-detection.mp4"
+    code, out, _ = run(clip, "--json", "--every", 100, "--size", 640)
     lines = [json.loads(line) for line in out.splitlines()]
     assert code == 0 and [line["frame"] for line in lines][:3] == [0, 100, 200]
-    assert any(d["class"] == "car" for line in lines for d in line["detections"])
+    assert any(d["class"] == "person" for line in lines for d in line["detections"])
