@@ -57,7 +57,7 @@ def to_bgr(picture: Pillow.Image) -> Image:
     """Any Pillow mode -> (H, W, 3) uint8 BGR."""
     if picture.mode in SIXTEEN_BIT:
         grey = (np.asarray(picture).astype(np.int64) >> 8).clip(0, 255).astype(np.uint8)
-        return cv2.cvtColor(grey, cv2.COLOR_GRAY2BGR)
+        return np.asarray(cv2.cvtColor(grey, cv2.COLOR_GRAY2BGR), np.uint8)
     if picture.mode == "F":
         raise ValueError("floating-point pixels are not supported")
-    return cv2.cvtColor(np.asarray(picture.convert("RGB")), cv2.COLOR_RGB2BGR)
+    return np.asarray(cv2.cvtColor(np.asarray(picture.convert("RGB")), cv2.COLOR_RGB2BGR), np.uint8)

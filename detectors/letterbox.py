@@ -48,9 +48,11 @@ class Letterbox:
     def apply(self, image: Image) -> Image:
         """(height, width, 3) uint8 -> (*shape, 3) uint8, bilinear, border value 114."""
         if image.shape[:2] != (self.new_height, self.new_width):
-            image = cv2.resize(image, (self.new_width, self.new_height), interpolation=cv2.INTER_LINEAR)
+            size = (self.new_width, self.new_height)
+            image = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_LINEAR), np.uint8)
         border = (self.top, self.bottom, self.left, self.right)
-        return cv2.copyMakeBorder(image, *border, cv2.BORDER_CONSTANT, value=(PAD_VALUE,) * 3)
+        padded = cv2.copyMakeBorder(image, *border, cv2.BORDER_CONSTANT, value=(PAD_VALUE,) * 3)
+        return np.asarray(padded, np.uint8)
 
     def restore(self, boxes: NDArray[np.float32]) -> NDArray[np.float32]:
         """(N, 4) xyxy px in the network's input -> the picture's own pixels, clipped to it."""
@@ -63,4 +65,4 @@ class Letterbox:
 
 def to_blob(images: list[Image]) -> NDArray[np.float32]:
     """Letterboxed pictures of one shape (H, W, 3) BGR -> (B, 3, H, W) float32 RGB in 0..1."""
-    return cv2.dnn.blobFromImages(images, scalefactor=1 / 255, swapRB=True)
+    return np.asarray(cv2.dnn.blobFromImages(images, scalefactor=1 / 255, swapRB=True), np.float32)

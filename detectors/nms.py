@@ -23,7 +23,7 @@ def iou_with(box: Floats, boxes: Floats) -> Floats:
     sides = np.minimum(box[2:], boxes[:, 2:]) - np.maximum(box[:2], boxes[:, :2])
     inter = sides.clip(0).prod(1)
     areas = (boxes[:, 2:] - boxes[:, :2]).prod(1) + (box[2:] - box[:2]).prod()
-    return inter / np.maximum(areas - inter, np.float32(1e-9))
+    return np.asarray(inter / np.maximum(areas - inter, np.float32(1e-9)), np.float32)
 
 
 def suppress(boxes: Floats, scores: Floats, iou_max: float = IOU_MAX) -> NDArray[np.intp]:

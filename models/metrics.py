@@ -28,7 +28,7 @@ def iou_matrix(a: Floats, b: Floats) -> Floats:
     sides = np.minimum(a[:, None, 2:], b[None, :, 2:]) - np.maximum(a[:, None, :2], b[None, :, :2])
     inter = sides.clip(0).prod(2)
     areas = (a[:, 2:] - a[:, :2]).prod(1)[:, None] + (b[:, 2:] - b[:, :2]).prod(1)[None]
-    return inter / np.maximum(areas - inter, 1e-9)
+    return np.asarray(inter / np.maximum(areas - inter, 1e-9))
 
 
 def match(found: Floats, truth: Floats) -> NDArray[np.bool_]:

@@ -14,7 +14,6 @@ from edge.sim.texture import Rng
 from edge.sim.things import KINDS, Thing
 
 STAY_S = (26.0, 44.0)
-GAP_S_MIN = 25.0  # a place stays empty at least this long after a thing was taken away
 PERIOD_S = (80.0, 92.0)  # one thing per place and period
 FIRST_S = 3.0
 

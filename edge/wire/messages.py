@@ -193,7 +193,3 @@ class Work(Message, kw_only=True):
     deadline: Utc
     attempt: Annotated[int, Meta(ge=1)] = 1
     note: Text = ""
-
-
-UpMessage = Candidate | Evidence | Verdict | Op | Presence | Health
-DownMessage = Receipt | Verify | Work

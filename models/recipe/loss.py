@@ -26,7 +26,9 @@ def source_masks() -> dict[str, torch.Tensor]:
     return masks
 
 
-def ignore_mask(boxes: torch.Tensor, classes: torch.Tensor, picture: torch.Tensor, points: torch.Tensor, n: int):
+def ignore_mask(
+    boxes: torch.Tensor, classes: torch.Tensor, picture: torch.Tensor, points: torch.Tensor, n: int
+) -> torch.Tensor:
     """(n, anchors, classes) bool: the anchor's point lies in an ignored box of that class.
 
     boxes (M, 4) xyxy px, classes (M,), picture (M,) index in the batch, points (anchors, 2) px.
@@ -50,7 +52,9 @@ class MaskedLoss(v8DetectionLoss):
         super().__init__(model)
         self.masks, self.distilled, self.teacher = source_masks(), distilled_masks(), teacher
 
-    def class_loss(self, scores: torch.Tensor, hard: torch.Tensor, keep: torch.Tensor, batch: dict[str, Any]):
+    def class_loss(
+        self, scores: torch.Tensor, hard: torch.Tensor, keep: torch.Tensor, batch: dict[str, Any]
+    ) -> torch.Tensor:
         """The classification loss of logits (B, anchors, classes) against the assigned targets and the teacher's word.
 
         On half of the pictures, where the teacher speaks, its score is the target in place of 0, and its logit is a
@@ -69,7 +73,9 @@ class MaskedLoss(v8DetectionLoss):
         recalled = apart.sum() / (heard.sum() * scores.shape[1]).clamp(min=1)
         return bce.sum() / total * self.hyp.cls + recalled * LOGIT_GAIN * float(asked.float().mean())
 
-    def keep(self, batch: dict[str, Any], ignored: torch.Tensor, points: torch.Tensor, wh: torch.Tensor):
+    def keep(
+        self, batch: dict[str, Any], ignored: torch.Tensor, points: torch.Tensor, wh: torch.Tensor
+    ) -> torch.Tensor:
         """(B, anchors, classes) float: 1 where the classification loss counts."""
         masks = torch.stack([self.masks[source_of(f).name] for f in batch["im_file"]])
         xywh = ignored[:, 2:] * wh.repeat(2)
@@ -77,7 +83,9 @@ class MaskedLoss(v8DetectionLoss):
         skip = ignore_mask(boxes, ignored[:, 1].long() - IGNORE_FROM, ignored[:, 0].long(), points, len(masks))
         return masks[:, None] * (~skip).float()
 
-    def get_assigned_targets_and_loss(self, preds: dict[str, Any], batch: dict[str, Any], **assign: Any) -> tuple:
+    def get_assigned_targets_and_loss(
+        self, preds: dict[str, Any], batch: dict[str, Any], **assign: Any
+    ) -> tuple[Any, ...]:
         """As the parent's, with `bce * keep` in place of `bce`; computed in float32 under any autocast."""
         distri = preds["boxes"].permute(0, 2, 1).contiguous().float()
         scores = preds["scores"].permute(0, 2, 1).contiguous().float()

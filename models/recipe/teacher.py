@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from ultralytics import YOLO
@@ -25,7 +26,9 @@ def teach(pictures: dict[str, Path], weights: Path, size: int = 640, batch: int 
         results = model.predict(paths, imgsz=size, conf=MAYBE, classes=list(ours), device="cpu", verbose=False)
         for name, result in zip(part, results, strict=True):
             boxes = result.boxes.cpu().numpy()
-            rows = np.column_stack([[ours[int(c)] for c in boxes.cls], boxes.conf, boxes.xyxyn]) if len(boxes) else []
+            rows: Any = (
+                np.column_stack([[ours[int(c)] for c in boxes.cls], boxes.conf, boxes.xyxyn]) if len(boxes) else []
+            )
             out[name] = [[round(float(v), 5) for v in row] for row in rows]
     return out
 

@@ -26,6 +26,8 @@ def cut(rows: NDArray[np.float64], window: tuple[float, float, float, float]) ->
 def window_of(picture: Path, rows: NDArray[np.float64], out: Path, rng: np.random.Generator) -> NDArray[np.float64]:
     """Write a random window of a picture to `out` and return its rows."""
     image = cv2.imread(str(picture))
+    if image is None:
+        raise ValueError(f"{picture}: not a picture that can be read; export the renders again")
     height, width = image.shape[:2]
     share = rng.uniform(*SHARE)
     x, y = rng.uniform(0, 1 - share, 2)
