@@ -41,12 +41,12 @@ class Scripted:
         return [self.detect(image) for image in images]
 
 
-def main(folder: Path, things: int) -> None:
-    """Watch until killed."""
+def scripted_tools(folder: Path, things: int) -> Tools:
+    """A kiosk's tools without a broker: what is sent stays in the outbox."""
     outbox = Outbox(folder / "kiosk-1.db", "kiosk-1")
     anchors = folder / "anchors"
     anchors.mkdir(exist_ok=True)
-    tools = Tools(
+    return Tools(
         link=Link(outbox, Broker(port=1), "kiosk", handlers={}),
         store=KioskStore(outbox),
         detector=Scripted(things),
@@ -54,7 +54,11 @@ def main(folder: Path, things: int) -> None:
         rules=RuleBook("1", [Rule("bikes", "bike", "04-10", ["bicycle"], dwell_s=0.3)]),
         anchors=anchors,
     )
-    watcher = Watcher(CameraSettings("cam", "none"), tools, gone_s=60.0)
+
+
+def main(folder: Path, things: int) -> None:
+    """Watch until killed."""
+    watcher = Watcher(CameraSettings("cam", "none"), scripted_tools(folder, things), gone_s=60.0)
     picture = np.random.default_rng(1).integers(0, 255, (240, 640, 3), np.uint8)
     sys.stdout.write("ready\n")
     sys.stdout.flush()

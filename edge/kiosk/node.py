@@ -45,7 +45,7 @@ class Kiosk:
             data / f"{settings.device}.db", settings.device, Limits(bytes_max=settings.outbox_bytes_max)
         )
         self._store = KioskStore(self.outbox)
-        self._evidence = EvidenceMaker(Redactor(), Sealed(data / "originals", settings.originals_bytes_max))
+        self.evidence = EvidenceMaker(Redactor(), Sealed(data / "originals", settings.originals_bytes_max))
         anchors = data / "anchors"
         anchors.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.link = Link(
@@ -55,8 +55,9 @@ class Kiosk:
             handlers={"verify": self._asked},
             software=software,
             health=self._health,
+            losses=self.counters,
         )
-        tools = Tools(self.link, self._store, detector, self._evidence, rules, anchors)
+        tools = Tools(self.link, self._store, detector, self.evidence, rules, anchors)
         self._cameras = [
             Camera(c.name, source, loop=c.loop) for c, source in zip(settings.camera, sources, strict=True)
         ]
@@ -73,6 +74,14 @@ class Kiosk:
             self._watch(stop)
         finally:
             self._end()
+
+    def counters(self) -> dict[str, int]:
+        """What was withheld, deleted or put off since the start; goes out with every health message."""
+        return {
+            "pictures_withheld": self.evidence.withheld,
+            "originals_deleted": self.evidence.sealed.deleted,
+            "messages_postponed": sum(w.postponed for w in self._watchers.values()),
+        }
 
     def _watch(self, stop: threading.Event) -> None:
         due = {c.name: 0.0 for c in self._cameras}

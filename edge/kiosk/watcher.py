@@ -20,7 +20,7 @@ from edge.watch.ground import Ground
 from edge.watch.places import Habits, PlaceMemory, Sighting, Spot
 from edge.watch.rules import Decision, RuleBook, decide
 from edge.watch.source import Image
-from edge.watch.verify import Answer, Check, look
+from edge.watch.verify import Answer, Check, look, scaled
 from edge.wire import Candidate, Evidence, Look, Place, Verdict, Verify
 
 SIGHTING_SCORE_MIN = 0.25
@@ -169,9 +169,8 @@ class Watcher:
         request = check.request
         if not check.due(shot.mono_s):
             return
-        box = request.box
         seen = look(request, shot.image, sightings, blockers, self._anchor(request.place_id))
-        pictures = self._tools.evidence.look(shot.image, box, found)
+        pictures = self._tools.evidence.look(shot.image, scaled(request, shot.image), found)
         self._pictures.setdefault(request.verify_id, []).extend(pictures)
         picture = pictures[0].sha256 if pictures else None
         taken = Look(at=shot.at, verdict=seen.verdict, score=seen.score, reason=seen.reason, picture=picture)

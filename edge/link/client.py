@@ -62,6 +62,7 @@ class Link:
         handlers: Mapping[str, Handler],
         software: str = "",
         health: Callable[[], dict[str, dict[str, float | str]]] | None = None,
+        losses: Callable[[], dict[str, int]] | None = None,
         rng: random.Random | None = None,
         resend_s: float = RESEND_S,
     ) -> None:
@@ -71,6 +72,7 @@ class Link:
         self._software = software
         self._handlers = dict(handlers)
         self._health = health
+        self._losses = losses
         self._rng = rng or random.Random()
         self._resend_s = resend_s
         self._in_flight: dict[int, tuple[float, int]] = {}
@@ -185,7 +187,7 @@ class Link:
             at=datetime.now(UTC),
             outbox_rows=rows,
             outbox_bytes=size,
-            dropped=self.outbox.dropped,
+            dropped=self.outbox.dropped | (self._losses() if self._losses else {}),
             cameras=self._health() if self._health else {},
         )
         self._connection.publish(topic("up", self.outbox.device, "health"), encode(message), qos=0)

@@ -1,0 +1,77 @@
+"""One camera's way: what a check shows and what goes wrong silently otherwise."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import cv2
+import numpy as np
+from kiosk_scripted import scripted_tools
+from test_kiosk_kill import waiting
+
+from detectors import Detections, RedactionError
+from edge.kiosk.config import CameraSettings, load_settings
+from edge.kiosk.node import Kiosk
+from edge.kiosk.watcher import Watcher
+from edge.up.cli import RULES
+from edge.watch.camera import Shot
+from edge.watch.source import Image
+from edge.wire import Verify
+
+START = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
+
+
+class BrokenRedactor:
+    """Cannot redact."""
+
+    def redact(self, image: Image, vehicles: Detections | None = None) -> Image:
+        """Fails, as a damaged face network would."""
+        raise RedactionError("the face network is gone")
+
+
+def a_picture() -> Image:
+    """640 x 240 with structure, red where the asked thing is."""
+    picture = np.random.default_rng(1).integers(0, 120, (240, 640, 3), np.uint8)
+    picture[60:120, 400:480] //= 3
+    picture[60:120, 400:480, 2] += 210
+    return picture
+
+
+def test_the_picture_of_a_check_shows_the_place_when_the_resolution_changed(tmp_path: Path) -> None:
+    """The request is in pixels of a picture half as large; the evidence is cut where the thing is now."""
+    watcher = Watcher(CameraSettings("cam", "none"), scripted_tools(tmp_path, 0), gone_s=60.0)
+    watcher.ask(
+        Verify(
+            verify_id="v",
+            incident_id="i",
+            camera="cam",
+            place_id="p",
+            case_class="bike",
+            label="bicycle",
+            box=(200.0, 30.0, 240.0, 60.0),
+            frame_width=320,
+            frame_height=120,
+            looks=1,
+            over_s=0.0,
+        )
+    )
+    watcher.take(Shot(a_picture(), START, 0.0, 1))
+    (evidence,) = waiting(tmp_path)[1]
+    shown = cv2.imdecode(np.frombuffer(evidence.data, np.uint8), cv2.IMREAD_COLOR)
+    assert shown is not None
+    height, width = shown.shape[:2]
+    assert shown[height // 2, width // 2, 2] > 200
+
+
+def test_a_withheld_picture_is_counted_where_the_centre_sees_it(tmp_path: Path) -> None:
+    """Redaction fails: the candidate goes without a picture, and the health message says how many were withheld."""
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
+    cv2.imwrite(str(pictures / "a.png"), a_picture())
+    text = f'device = "kiosk-1"\ndata = "data"\nrules = "{RULES}"\n[[camera]]\nname = "cam"\nsource = "{pictures}"\n'
+    (tmp_path / "kiosk.toml").write_text(text)
+    kiosk = Kiosk(load_settings(tmp_path / "kiosk.toml"), tmp_path / "kiosk.toml", "test")
+    kiosk.evidence.redactor = BrokenRedactor()  # type: ignore[assignment]
+    nothing = Detections.empty(("bicycle",))
+    assert kiosk.evidence.look(a_picture(), (400.0, 60.0, 480.0, 120.0), nothing) == []
+    assert kiosk.counters()["pictures_withheld"] == 1
+    kiosk.outbox.close()
