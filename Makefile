@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: run test check pytest clean
+.PHONY: run test test-train check pytest clean
 
 run: $(VENV)/.run
 	$(BIN)/zhuomu up $(ARGS)
@@ -19,6 +19,12 @@ check: $(VENV)/.dev
 
 pytest: $(VENV)/.dev
 	$(BIN)/python -m pytest $(ARGS)
+
+# Comparisons with Ultralytics and the training recipe: several GB of torch, in an environment of its own.
+test-train:
+	$(PYTHON) -m venv .venv-train
+	.venv-train/bin/python -m pip install -q -e '.[dev,train]'
+	YOLO_OFFLINE=true .venv-train/bin/python -m pytest tests/train $(ARGS)
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

@@ -1,16 +1,21 @@
 """The kiosk's whole chain over a rendered street, faster than real time: candidates and verdicts beside the truth."""
 
+import json
+import sys
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
-from detectors import Detector
+from detectors import Detector, load_detector
 from detectors.redact import Redactor
 from edge.kiosk.config import CameraSettings, load_rules
 from edge.kiosk.store import KioskStore
 from edge.kiosk.watcher import Tools, Watcher
 from edge.link import Broker, Link, Outbox
+from edge.link.logs import to_stderr
 from edge.sim import truth as street_truth
 from edge.sim.street import Street
 from edge.up.cli import RULES
@@ -133,3 +138,20 @@ def _verify(c: Candidate, verify_id: str) -> Verify:
 def _messages(outbox: Outbox) -> list[Any]:
     rows = outbox.query("select channel, payload from outbox where channel in ('candidate', 'verdict') order by seq")
     return [decode(channel("up", str(name)), bytes(payload), "kiosk-1") for name, payload in rows]  # type: ignore[arg-type]
+
+
+def main(seeds: list[int]) -> None:
+    """Print one JSON line a seed: what was due, what became of it, and how the checks were answered."""
+    to_stderr("critical")
+    detector = load_detector(min_score=0.15, threads=2)
+    for seed in seeds:
+        with TemporaryDirectory() as folder:
+            result = run(Path(folder), seed, detector)
+        extra = [f"{c.label} {c.score:.2f}" for c in result.candidates if c.candidate_id in result.match.extra]
+        checks = Counter(f"{expected}: {answered}" for expected, answered in result.checks)
+        line = {"seed": seed, **result.match.to_dict(), "extra": extra, "checks": checks}
+        sys.stdout.write(json.dumps(line) + "\n")
+
+
+if __name__ == "__main__":
+    main([int(word) for word in sys.argv[1:]])

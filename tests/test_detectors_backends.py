@@ -131,11 +131,3 @@ def test_a_manifest_that_is_no_json_is_refused(copied: Path) -> None:
 def test_an_unknown_backend_or_size_is_named(backend: str, size: int | None) -> None:
     with pytest.raises(ModelError, match="choose"):
         load_detector(backend=backend, size=size)
-
-
-@pytest.mark.train
-def test_our_results_equal_ultralytics_own(photo: Path) -> None:
-    pytest.importorskip("ultralytics")
-    image = read_image(photo)
-    for size in (320, 640):
-        same(load_detector(size=size).detect(image), load_detector(backend="ultralytics", size=size).detect(image))

@@ -96,26 +96,3 @@ def test_decoding_takes_the_best_class_above_the_score_and_no_more_than_the_limi
     assert boxes[0].tolist() == [399 * 20 - 4, 6, 399 * 20 + 4, 14]
     assert set(classes.tolist()) == {0, 1}
     assert len(decode(output, 0.3)[0]) < 300  # a score must be above the limit, not at it
-
-
-@pytest.mark.train
-def test_letterbox_equals_ultralytics() -> None:
-    augment = pytest.importorskip("ultralytics.data.augment")
-    rng = np.random.default_rng(3)
-    for _ in range(40):
-        height, width = rng.integers(1, 900, 2)
-        image = rng.integers(0, 255, (height, width, 3), dtype=np.uint8)
-        theirs = augment.LetterBox(320, auto=True, stride=32)(image=image)
-        assert np.array_equal(Letterbox.plan(height, width, 320).apply(image), theirs)
-
-
-@pytest.mark.train
-def test_decoding_equals_ultralytics() -> None:
-    nms, torch = pytest.importorskip("ultralytics.utils.nms"), pytest.importorskip("torch")
-    rng = np.random.default_rng(4)
-    output = np.concatenate([rng.uniform(50, 300, (2, 900)), rng.uniform(5, 120, (2, 900)), rng.random((5, 900)) ** 3])
-    output = output.astype(np.float32)
-    theirs = nms.non_max_suppression(torch.from_numpy(output.copy())[None], 0.25, 0.7)[0].numpy()
-    boxes, scores, classes = decode(output, 0.25)
-    assert np.allclose(boxes, theirs[:, :4], atol=1e-3) and np.allclose(scores, theirs[:, 4])
-    assert classes.tolist() == theirs[:, 5].astype(int).tolist()

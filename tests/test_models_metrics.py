@@ -58,15 +58,3 @@ def test_precision_and_recall_are_taken_at_the_score_asked_for() -> None:
 def test_scores_of_all_pictures_are_ranked_together() -> None:
     figures = tally(([0.2], BOX, BOX), ([0.9], FAR, BOX)).figures(0.1)  # the false one is surer than the true one
     assert figures.precision == 0.5 and figures.ap50 < 0.3
-
-
-@pytest.mark.train
-def test_average_precision_equals_ultralytics() -> None:
-    metrics = pytest.importorskip("ultralytics.utils.metrics")
-    rng = np.random.default_rng(5)
-    for _ in range(20):
-        hits = rng.random(60) < np.linspace(0.95, 0.1, 60)
-        boxes = int(hits.sum()) + int(rng.integers(0, 10))
-        cumulative = np.cumsum(hits)
-        theirs = metrics.compute_ap(cumulative / boxes, cumulative / np.arange(1, 61))[0]
-        assert average_precision(hits, boxes) == pytest.approx(theirs, abs=1e-6)

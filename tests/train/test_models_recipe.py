@@ -4,16 +4,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
-pytestmark = pytest.mark.train
-torch = pytest.importorskip("torch")
-pytest.importorskip("ultralytics")
-
-from models.recipe import prepare, windows  # noqa: E402
-from models.recipe.dataset import IGNORE_FROM, weighted_slots  # noqa: E402
-from models.recipe.distil import distilled_masks  # noqa: E402
-from models.recipe.loss import ignore_mask, source_masks  # noqa: E402
-from models.recipe.sources import CLASS_ID, CLASSES, SOURCES, source_of  # noqa: E402
+from models.recipe import prepare, windows
+from models.recipe.dataset import IGNORE_FROM, weighted_slots
+from models.recipe.distil import distilled_masks
+from models.recipe.loss import ignore_mask, source_masks
+from models.recipe.sources import CLASS_ID, CLASSES, SOURCES, source_of
 
 
 def test_the_class_list_is_the_shared_one_and_two_more(shared: Path) -> None:
