@@ -60,7 +60,7 @@ def train(
     if resume:
         if not checkpoint.is_file():
             raise stop(f"{checkpoint}: nothing to resume; leave out --resume to start a run")
-        typer.echo(recipe.resume(checkpoint, teacher, threads))
+        typer.echo(recipe.resume(checkpoint, threads))
         return
     pictures, start = data or shared_dir() / "data", weights or teacher
     for path in (pictures / "street" / "train" / "images", start, renders or start):
@@ -68,7 +68,7 @@ def train(
             raise stop(f"{path}: not found; give --data, --weights and --renders, or set ZHUOMU_SHARED")
     yaml = prepare.prepare(pictures, teacher, out.resolve() / "data", renders)
     changes = {"lrf": lr_end} | ({"time": hours} if hours else {})
-    typer.echo(recipe.run(yaml, start, teacher, out.resolve(), epochs, size, threads, **changes))
+    typer.echo(recipe.run(yaml, start, out.resolve(), epochs, size, threads, **changes))
 
 
 @app.command()
@@ -77,14 +77,18 @@ def export(
     out: Annotated[Path, typer.Option(help="The network file to write.")] = MODELS_DIR / "street.onnx",
     name: Annotated[str, typer.Option(help="Name in the manifest.")] = "street",
     size: Annotated[int, typer.Option(min=64, max=1280, help="Default inference size, px.")] = 640,
+    coco: Annotated[Path | None, typer.Option(help="The COCO weights that the run started from (.pt).")] = None,
 ) -> None:
-    """Write a checkpoint as ONNX with its manifest."""
+    """Write a checkpoint, with COCO's head beside ours, as ONNX with its manifest."""
     need_train()
     if not checkpoint.is_file():
         raise stop(f"{checkpoint}: no such checkpoint; `zhuomu model train` writes one after every epoch")
     from models.recipe.export import export as write
 
-    typer.echo(write(checkpoint, out, name, size))
+    try:
+        typer.echo(write(checkpoint, coco or shared_dir() / "weights" / "yolov8n_coco.pt", out, name, size))
+    except ValueError as error:
+        raise stop(f"{checkpoint}: {error}") from None
 
 
 @app.command("eval")

@@ -81,5 +81,9 @@ def export(
     """Write labelled training pictures in YOLO's format."""
     with _plain_errors():
         from edge.sim.export import CLASS_NAMES, export_training
+        from edge.sim.things import LABELS
 
-        export_training(folder, count, seed, [n.strip() for n in names.split(",")] if names else CLASS_NAMES, start)
+        wanted = [n.strip() for n in names.split(",")] if names else CLASS_NAMES
+        export_training(folder, count, seed, wanted, start)
+        if never := [name for name in wanted if name not in LABELS]:
+            typer.echo(f"never drawn, so without boxes: {', '.join(never)}", err=True)

@@ -13,7 +13,7 @@ from models.recipe.prepare import read_rows
 from models.recipe.sources import CLASSES, source_of
 
 IGNORE_FROM = len(CLASSES)  # a box of class id c + IGNORE_FROM marks where class c is neither positive nor negative
-EPOCH_SHARE = 0.5
+EPOCH_SHARE = 0.25
 
 
 class StreetDataset(YOLODataset):

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import json
-import shutil
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import onnx
+import torch
 from ultralytics import YOLO
 
 from detectors.manifest import sha256_of
-from models.recipe.sources import CLASSES
+from models.recipe.sources import CLASSES, FROM_COCO
 from models.recipe.train import ARGS
+from models.recipe.two_heads import TwoHeads
 
 OPSET = 17
 TRAINING_DATA: tuple[dict[str, str], ...] = (
@@ -25,32 +26,56 @@ TRAINING_DATA: tuple[dict[str, str], ...] = (
     {"source": "bogota_air", "licence": "CC BY 4.0", "origin": "github Ingenieco/pesquisaMMQ"},
     {"source": "facade_ads", "licence": "CC0", "origin": "Urban-Research-Lab/building-facades-advertising-dataset"},
     {"source": "nograffiti", "licence": "CC BY 4.0", "origin": "github smr2002/graffiti, every second plain picture"},
+    {"source": "graffiti", "licence": "CC BY 4.0", "origin": "github smr2002/graffiti, labels/graffiti_train.txt"},
+    {"source": "pasted", "licence": "AGPL-3.0-or-later", "origin": "rendered ads on nograffiti and facade_ads"},
     {"source": "street_sim", "licence": "AGPL-3.0-or-later", "origin": "rendered by edge/sim of this project"},
     {"source": "start weights", "licence": "AGPL-3.0", "origin": "Ultralytics YOLOv8n trained on COCO"},
 )
 
 
-def export(checkpoint: Path, out: Path, name: str, size: int) -> Path:
-    """Write `out` (.onnx) and the manifest beside it; returns the manifest's path. size: default inference size px."""
-    work = out.parent / f".{out.stem}.pt"
-    shutil.copy(checkpoint, work)
+def export(checkpoint: Path, coco: Path, out: Path, name: str, size: int) -> Path:
+    """Write `out` (.onnx), our head and COCO's on their shared trunk, and the manifest beside it; returns its path.
+
+    checkpoint: of `model train`; coco: the weights that it started from. size: default inference size px. Raises
+    ValueError when the two do not share their first layers.
+    """
+    network = TwoHeads(ready(checkpoint), ready(coco)).eval()
+    temporary = out.with_suffix(".onnx.part")
+    probe = torch.zeros(1, 3, 96, 64)
+    axes = {"images": {0: "batch", 2: "height", 3: "width"}, "output0": {0: "batch", 2: "anchors"}}
+    names: dict[str, Any] = {"input_names": ["images"], "output_names": ["output0"], "dynamic_axes": axes}
     try:
-        options = {"dynamic": True, "simplify": False, "opset": OPSET, "imgsz": size, "device": "cpu"}
-        made = YOLO(str(work)).export(format="onnx", **options)
-        shutil.move(made, out)
-        describe(out, name)
+        torch.onnx.export(network, (probe,), str(temporary), opset_version=OPSET, dynamo=False, **names)
+        describe(temporary, name)
+        temporary.replace(out)
     finally:
-        work.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
     path = out.with_suffix(".json")
     path.write_text(json.dumps(manifest(out, name, size), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     return path
 
 
+def ready(weights: Path) -> Any:
+    """A network for export: float32, norms folded into the convolutions, anchors made for any input size."""
+    model = YOLO(str(weights)).model.float().eval().fuse(verbose=False)
+    head = model.model[-1]
+    head.export, head.dynamic, head.format = True, True, "onnx"
+    return model.requires_grad_(False)
+
+
 def describe(network: Path, name: str) -> None:
-    """Name the network in its own metadata, where Ultralytics puts a path of the training machine."""
+    """Name the network in its own metadata, in the form that Ultralytics reads."""
     model = onnx.load(network)
-    for entry in model.metadata_props:
-        entry.value = f"{name}, YOLOv8n of zhuomu" if entry.key == "description" else entry.value
+    about = {
+        "description": f"{name}, YOLOv8n with two heads, of zhuomu",
+        "task": "detect",
+        "stride": "32",
+        "batch": "1",
+        "imgsz": "[640, 640]",
+        "names": repr(dict(enumerate(CLASSES))),
+        "license": "AGPL-3.0",
+    }
+    onnx.helper.set_model_props(model, about)
     onnx.save(model, network)
 
 
@@ -63,7 +88,7 @@ def manifest(network: Path, name: str, size: int) -> dict[str, Any]:
         "classes": list(CLASSES),
         "input": {"size_px": size, "stride_px": 32, "layout": "NCHW float32 RGB 0..1, letterboxed with 114"},
         "output": "(batch, 4 + classes, anchors) float32: centre x, centre y, width, height px, then class scores",
-        "architecture": "YOLOv8n",
+        "architecture": "YOLOv8n, two heads on one trunk: our own, and COCO's for " + ", ".join(FROM_COCO),
         "licence": "AGPL-3.0-or-later",
         "training_data": list(TRAINING_DATA),
         "recipe_args_sha256": sha256(json.dumps(ARGS, sort_keys=True).encode()).hexdigest(),

@@ -5,16 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch.nn.functional import smooth_l1_loss
 from ultralytics.utils.loss import v8DetectionLoss
 from ultralytics.utils.tal import make_anchors
 
 from models.recipe.dataset import IGNORE_FROM
-from models.recipe.distil import Teacher, distilled_masks
-from models.recipe.sources import CLASSES, SOURCES, known_classes, source_of
-
-LOGIT_GAIN = 1.0
-ASKED_SHARE = 0.5  # of the pictures: the teacher costs as much as a third of a training step
+from models.recipe.sources import ALIKE, CLASS_ID, CLASSES, SOURCES, known_classes, source_of
 
 
 def source_masks() -> dict[str, torch.Tensor]:
@@ -41,37 +36,26 @@ def ignore_mask(
     return out
 
 
+def exclusive() -> torch.Tensor:
+    """(classes, classes) float: 1 where a thing of the row's class is certainly none of the column's."""
+    out = torch.ones(len(CLASSES), len(CLASSES))
+    for group in ALIKE:
+        ids = [CLASS_ID[name] for name in group]
+        for i in ids:
+            out[i, ids] = 0.0
+    return out
+
+
 class MaskedLoss(v8DetectionLoss):
     """v8DetectionLoss of ultralytics 8.4 with its classification term masked by source and by ignored boxes.
 
-    A class that the source does not label gives no gradient at all on its pictures, unless it is a context class: then
-    the teacher's score at each anchor is the target, in place of 0. A real positive is never masked.
+    A class that the source does not label gives no gradient on its pictures, except where something else stands for
+    certain: a person is no bin, whatever the source's labels leave out. A real positive is never masked.
     """
 
-    def __init__(self, model: torch.nn.Module, teacher: Teacher | None = None) -> None:
+    def __init__(self, model: torch.nn.Module) -> None:
         super().__init__(model)
-        self.masks, self.distilled, self.teacher = source_masks(), distilled_masks(), teacher
-
-    def class_loss(
-        self, scores: torch.Tensor, hard: torch.Tensor, keep: torch.Tensor, batch: dict[str, Any]
-    ) -> torch.Tensor:
-        """The classification loss of logits (B, anchors, classes) against the assigned targets and the teacher's word.
-
-        On half of the pictures, where the teacher speaks, its score is the target in place of 0, and its logit is a
-        second target: small scores tell more about what a network knows than their cross entropy can pass on.
-        """
-        spoken = torch.stack([self.distilled[source_of(f).name] for f in batch["im_file"]])[:, None]
-        spoken = spoken * (torch.rand(len(spoken), 1, 1) < ASKED_SHARE)
-        total, asked = hard.sum().clamp(min=1), spoken[:, 0].any(1)
-        if self.teacher is None or not asked.any():
-            return (self.bce(scores, hard) * keep).sum() / total * self.hyp.cls
-        logits, heard = self.teacher.logits(batch["img"][asked]), spoken[asked]
-        soft = torch.zeros_like(hard)
-        soft[asked] = logits.sigmoid() * heard
-        bce = self.bce(scores, torch.where(hard > 0, hard, soft)) * torch.maximum(keep, spoken)
-        apart = smooth_l1_loss(scores[asked], logits, reduction="none") * heard
-        recalled = apart.sum() / (heard.sum() * scores.shape[1]).clamp(min=1)
-        return bce.sum() / total * self.hyp.cls + recalled * LOGIT_GAIN * float(asked.float().mean())
+        self.masks, self.exclusive = source_masks(), exclusive()
 
     def keep(
         self, batch: dict[str, Any], ignored: torch.Tensor, points: torch.Tensor, wh: torch.Tensor
@@ -107,9 +91,11 @@ class MaskedLoss(v8DetectionLoss):
             **assign,
         )
         total = target_scores.sum().clamp_(min=1)
-        keep = torch.maximum(self.keep(batch, rows[ignored], points * strides, wh), (target_scores > 0).float())
+        here = (target_scores > 0).float()
+        keep = torch.maximum(self.keep(batch, rows[ignored], points * strides, wh), here)
+        keep = torch.maximum(keep, (here @ self.exclusive).clamp(max=1))
         loss = torch.zeros(3)
-        loss[1] = self.class_loss(scores, target_scores, keep, batch)
+        loss[1] = (self.bce(scores, target_scores) * keep).sum() / total * self.hyp.cls
         box, dfl = self.bbox_loss(
             distri, boxes, points, target_boxes / strides, target_scores, total, positive, wh.flip(0), strides
         )

@@ -5,13 +5,21 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import cv2
 import numpy as np
 
-from models.recipe.sources import CLASSES, SOURCES, source_of
+from models import MODELS_DIR
+from models.handboxes import read_boxes
+from models.labelled import LABELLED
+from models.recipe.compose import compose_set
+from models.recipe.sources import CLASS_ID, CLASSES, SOURCES, source_of
 from models.recipe.teacher import SURE, cached
 from models.recipe.windows import window_of
 
 SAME_IOU = 0.5  # a teacher's box over a labelled box of the same class is the same thing
+DEV_EVERY = 12
+POSTER = CLASS_ID["poster"]
+TRAIN_GRAFFITI = MODELS_DIR / "labels" / "graffiti_train.txt"
 CLASH_IOU = 0.6  # a teacher's box over a labelled box of another class: the label is right
 
 
@@ -83,25 +91,66 @@ def plain_walls(data: Path) -> dict[str, Path]:
     return {f"nograffiti_{i:04d}.jpg": path for i, path in enumerate(every) if i % 2 == 0}
 
 
+def is_dev(name: str) -> bool:
+    """Whether a training picture is kept back for choosing between checkpoints; val is for the card's figures alone."""
+    source, _, number = Path(name).stem.rpartition("_")
+    return source in LABELLED and number.isdecimal() and int(number) % DEV_EVERY == DEV_EVERY - 1
+
+
 def prepare(data: Path, weights: Path, out: Path, renders: Path | None = None) -> Path:
-    """Build `out` (images, labels, ignore, lists, street.yaml) and return the yaml's path.
+    """Build `out` (images, labels, ignore, lists, street.yaml, dev/) and return the yaml's path.
 
     data: the folder that holds street/ and street_unboxed/; renders: a folder of the sample street's
     images/ and labels/ in our class ids, or None. The teacher's boxes are cached beside `out`.
     """
-    for part in ("images", "labels", "ignore"):
+    for part in ("images", "labels", "ignore", "dev/images", "dev/labels"):
         shutil.rmtree(out / part, ignore_errors=True)
         (out / part).mkdir(parents=True)
     street = data / "street" / "train"
-    pictures = {p.name: p for p in sorted((street / "images").glob("*"))} | plain_walls(data)
+    every = {p.name: p for p in sorted((street / "images").glob("*"))}
+    for name in filter(is_dev, every):
+        (out / "dev" / "images" / name).symlink_to(every[name].resolve())
+        shutil.copy(street / "labels" / f"{Path(name).stem}.txt", out / "dev" / "labels")
+    walls = plain_walls(data)
+    pictures = {n: p for n, p in every.items() if not is_dev(n)} | walls
     asked = {n: p for n, p in pictures.items() if SOURCES[Path(n).stem.rpartition("_")[0]].teacher}
-    taught = cached(asked, weights, out.parent / "teacher.json")
+    taught = cached(asked | graffiti(data), weights, out.parent / "teacher.json")
     links = [
         add_picture(p, n, street / "labels" / f"{Path(n).stem}.txt", taught.get(n, []), out)
         for n, p in pictures.items()
     ]
+    facades = [p for n, p in pictures.items() if n.startswith("facade_ads")]
+    links += add_graffiti(data, taught, out) + add_pasted([*walls.values(), *facades], out)
     links += add_renders(renders, out) if renders else []
     return write_yaml(out, links)
+
+
+def graffiti(data: Path) -> dict[str, Path]:
+    """Sprayed walls with boxes for training (other pictures than those for measuring), named as a source."""
+    boxes = read_boxes(TRAIN_GRAFFITI) if TRAIN_GRAFFITI.is_file() else {}
+    return {f"graffiti_{i:04d}.jpg": data / "street_unboxed" / name for i, name in enumerate(boxes)}
+
+
+def add_graffiti(data: Path, taught: dict[str, list[list[float]]], out: Path) -> list[Path]:
+    """Sprayed walls, each piece a box of class poster."""
+    links: list[Path] = []
+    if not TRAIN_GRAFFITI.is_file():
+        return links
+    for (name, path), boxes in zip(graffiti(data).items(), read_boxes(TRAIN_GRAFFITI).values(), strict=True):
+        height, width = cv2.imread(str(path)).shape[:2]  # type: ignore[union-attr]
+        label = out / "pieces.txt"
+        write_rows(label, to_yolo(np.full(len(boxes), POSTER), boxes / (width, height, width, height)))
+        links.append(add_picture(path, name, label, taught.get(name, []), out))
+        label.unlink()
+    return links
+
+
+def add_pasted(walls: list[Path], out: Path, count: int = 500, seed: int = 6) -> list[Path]:
+    """Small ads pasted onto photographs of walls and facades."""
+    made = compose_set(walls, out / "images", count, seed)
+    for path, rows in made:
+        write_rows(out / "labels" / f"{path.stem}.txt", np.column_stack([np.full(len(rows), POSTER), rows]))
+    return [path for path, _ in made]
 
 
 def add_renders(renders: Path, out: Path, seed: int = 5) -> list[Path]:

@@ -29,6 +29,15 @@ LITTER = ("litter_heap", "bin_overflow", "litter_item")
 SMALL = (*LITTER, "bin", "chair", "dining_table", "bench", "suitcase")  # a few pixels at most from a plane
 # Practically no stall or poster stands in any real source (looked at on sheets), so both are learned as absent there.
 COMPOSED = ("stall", "poster")
+# What the network's second head (COCO's own, never trained) speaks for; see two_heads.py.
+FROM_COCO = ("person", "car", "bus", "truck", "umbrella", "chair", "dining_table", "bench", "suitcase")
+# Kinds of rubbish that can be the same thing under two names; any other two classes exclude each other in one place.
+ALIKE = (
+    LITTER,
+    ("window", "window_ad"),
+    ("signboard", "window_ad", "poster"),
+    ("stall", "umbrella", "vendor_umbrella_air"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +68,8 @@ SOURCES: dict[str, Source] = {
         Source("bogota_air", LABELLED["bogota_air"], (*FACADE, *COMPOSED, *SMALL), teacher=False, weight=0.8),
         Source("facade_ads", FACADE, (*AIR, *LITTER, *COMPOSED), weight=1.5),
         Source("nograffiti", (), (*AIR, *COMPOSED), weight=0.5),
+        Source("graffiti", ("poster",), (*AIR, "stall"), weight=2.0),
+        Source("pasted", ("poster",), (*AIR, "stall"), teacher=False, weight=0.7),
         Source(
             "street_sim",
             LABELLED["street_sim"],

@@ -15,7 +15,7 @@ SURE = 0.5  # at and above: a positive
 MAYBE = 0.1  # between MAYBE and SURE: neither positive nor negative
 
 
-def teach(pictures: dict[str, Path], weights: Path, size: int = 640, batch: int = 8) -> dict[str, list[list[float]]]:
+def teach(pictures: dict[str, Path], weights: Path, size: int = 480, batch: int = 8) -> dict[str, list[list[float]]]:
     """Boxes of the context classes per picture name: rows [class id, score, x1, y1, x2, y2], boxes in shares."""
     model = YOLO(str(weights))
     ours = {i: CLASS_ID[k] for k, v in COCO_NAME.items() for i, n in model.names.items() if n == v}

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import torch
-
 from models.recipe.trainer import StreetTrainer
+from models.recipe.two_heads import TRUNK_LAYERS
 
 # Everything that shapes the result; the manifest keeps a hash of this table.
 ARGS: dict[str, object] = {
     "batch": 16,
     "nbs": 16,
     "optimizer": "AdamW",
-    "lr0": 4e-4,
+    "lr0": 6e-4,
     "lrf": 0.02,
     "cos_lr": True,
     "momentum": 0.9,
@@ -33,7 +32,7 @@ ARGS: dict[str, object] = {
     "amp": False,
     "seed": 7,
     "deterministic": False,
-    "freeze": 3,
+    "freeze": TRUNK_LAYERS,
     "val": False,
     "plots": False,
     "device": "cpu",
@@ -41,19 +40,17 @@ ARGS: dict[str, object] = {
 }
 
 
-def run(
-    yaml: Path, weights: Path, teacher: Path, out: Path, epochs: int, size: int, threads: int = 2, **changes: object
-) -> Path:
+def run(yaml: Path, weights: Path, out: Path, epochs: int, size: int, threads: int = 2, **changes: object) -> Path:
     """Train and return the last checkpoint (EMA weights). `out/weights/last.pt` is written after every epoch."""
-    torch.set_num_threads(threads)
+    StreetTrainer.threads = threads
     where = {"project": str(out.parent), "name": out.name, "exist_ok": True}
     overrides = ARGS | {"model": str(weights), "data": str(yaml), "epochs": epochs, "imgsz": size}
-    StreetTrainer(teacher, overrides | where | changes).train()
+    StreetTrainer(overrides=overrides | where | changes).train()
     return out / "weights" / "last.pt"
 
 
-def resume(checkpoint: Path, teacher: Path, threads: int = 2) -> Path:
+def resume(checkpoint: Path, threads: int = 2) -> Path:
     """Go on with a run that was stopped, from its last finished epoch."""
-    torch.set_num_threads(threads)
-    StreetTrainer(teacher, {"resume": str(checkpoint), "model": str(checkpoint)}).train()
+    StreetTrainer.threads = threads
+    StreetTrainer(overrides={"resume": str(checkpoint), "model": str(checkpoint)}).train()
     return checkpoint

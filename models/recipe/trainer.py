@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,13 @@ from ultralytics.nn.tasks import DetectionModel
 from ultralytics.utils import colorstr
 
 from models.recipe.dataset import StreetDataset
-from models.recipe.distil import Teacher
 from models.recipe.loss import MaskedLoss
-from models.recipe.sources import CLASS_ID, COCO_NAME
+from models.recipe.sources import CLASSES
+from models.recipe.start import COCO_CLASSES, copy_coco, give_classes, unfold_norms
 
-SPEED = {"backbone": 0.4, "neck": 1.0, "head": 2.0}  # learning rate as a share of lr0
+HAS_BFLOAT16 = "avx512_bf16" in (Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else "")
+SAMPLE_BATCH, SAMPLE_BATCHES = 16, 8  # pictures for the norms' statistics
+SPEED = {"backbone": 0.5, "neck": 1.0, "head": 2.0}  # learning rate as a share of lr0
 BACKBONE_LAYERS, HEAD_LAYER = 10, 22  # of YOLOv8
 
 
@@ -26,27 +29,19 @@ def part_of(parameter: str) -> str:
     return "backbone" if layer < BACKBONE_LAYERS else "head" if layer == HEAD_LAYER else "neck"
 
 
-def copy_class_rows(model: DetectionModel, teacher: Any) -> int:
-    """Copy the last classification layer's rows of the classes that COCO has; returns how many."""
-    ids = {name: i for i, name in teacher.names.items()}
-    pairs = [(CLASS_ID[ours], ids[coco]) for ours, coco in COCO_NAME.items()]
-    with torch.no_grad():
-        for mine, theirs in zip(model.model[-1].cv3, teacher.model[-1].cv3, strict=True):
-            for to, at in pairs:
-                mine[-1].weight[to] = theirs[-1].weight[at]
-                mine[-1].bias[to] = theirs[-1].bias[at]
-    return len(pairs)
-
-
 class StreetModel(DetectionModel):
-    """YOLOv8 whose training forward runs in bfloat16 on the CPU (Ultralytics offers that on GPUs only)."""
+    """YOLOv8 with our classes and our loss; its training forward runs in bfloat16 on a CPU that has it."""
+
+    def __init__(self, cfg: Any, ch: int = 3, nc: int | None = None, verbose: bool = False) -> None:
+        super().__init__(cfg, ch=ch, nc=COCO_CLASSES, verbose=verbose)
+        give_classes(self)
 
     def loss(self, batch: dict[str, Any], preds: Any = None) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
         """The masked loss in float32 of a forward pass in bfloat16, weights and optimizer staying float32."""
         if getattr(self, "criterion", None) is None:
             self.criterion = MaskedLoss(self)
         if preds is None:
-            with torch.autocast("cpu", dtype=torch.bfloat16):
+            with torch.autocast("cpu", dtype=torch.bfloat16, enabled=HAS_BFLOAT16):
                 preds = self.forward(batch["img"])
         return self.criterion(preds, batch)
 
@@ -54,9 +49,12 @@ class StreetModel(DetectionModel):
 class StreetTrainer(DetectionTrainer):
     """Trains on CPU; bfloat16 and channels-last memory are three times as fast where the CPU has AVX512-BF16."""
 
-    def __init__(self, teacher: Path, overrides: dict[str, Any]) -> None:
-        self.teacher = teacher
-        super().__init__(overrides=overrides)
+    threads = 2
+
+    def _setup_train(self) -> None:
+        """As the parent's, on all the threads asked for: Ultralytics leaves one core of a CPU idle."""
+        super()._setup_train()
+        torch.set_num_threads(self.threads)
 
     def build_dataset(self, img_path: str, mode: str = "train", batch: int | None = None) -> StreetDataset:
         """The masked data set; rectangular batches are off because draws are shuffled."""
@@ -77,13 +75,24 @@ class StreetTrainer(DetectionTrainer):
         )
 
     def get_model(self, cfg: Any = None, weights: Any = None, verbose: bool = True) -> DetectionModel:
-        """The network of `cfg` with the given weights; from COCO weights, class rows are carried over by name."""
-        model = StreetModel(cfg, nc=self.data["nc"], ch=self.data["channels"], verbose=False)
-        if weights is not None:
+        """Our network with the weights of a checkpoint, or with all that COCO's network knows."""
+        model = StreetModel(cfg, ch=self.data["channels"])
+        if weights is None:
+            return model
+        if len(weights.names) == len(CLASSES):
             model.load(weights)
-        if weights is not None and len(weights.names) != self.data["nc"]:
-            copy_class_rows(model, weights)
-        return model.to(memory_format=torch.channels_last)
+            return model
+        copy_coco(model, weights)
+        unfold_norms(model, self._samples())
+        return model
+
+    def _samples(self) -> Iterator[torch.Tensor]:
+        """A few batches of training pictures, augmented as in training."""
+        dataset = self.build_dataset(self.data["train"], "train", SAMPLE_BATCH)
+        for start in range(SAMPLE_BATCHES):
+            picks = range(start, len(dataset), max(1, len(dataset) // SAMPLE_BATCH))
+            images = torch.stack([dataset[i]["img"] for i in list(picks)[:SAMPLE_BATCH]])
+            yield images.float() / 255
 
     def get_dataloader(self, dataset_path: str, batch_size: int = 16, rank: int = 0, mode: str = "train") -> Any:
         """Shuffled draws prepared by one worker process (Ultralytics allows none on a CPU)."""
@@ -91,9 +100,9 @@ class StreetTrainer(DetectionTrainer):
         return build_dataloader(dataset, batch=batch_size, workers=1, shuffle=mode == "train", rank=rank)
 
     def set_model_attributes(self) -> None:
-        """Attach the masked loss with its teacher once the hyperparameters are known."""
+        """Attach the masked loss once the hyperparameters are known."""
         super().set_model_attributes()
-        self.model.criterion = MaskedLoss(self.model, Teacher(self.teacher))
+        self.model.criterion = MaskedLoss(self.model)
 
     def build_optimizer(self, model: Any, *args: Any, **kwargs: Any) -> torch.optim.Optimizer:
         """Ultralytics' optimizer with a slower backbone, which knows COCO already, and a faster head."""

@@ -1,4 +1,4 @@
-"""The training recipe (needs the extra `train`): masks, merged labels, windows, weighted draws."""
+"""The training recipe (needs the extra `train`): masks, merged labels, windows, pasted ads, weighted draws."""
 
 from pathlib import Path
 
@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from models.recipe import prepare, windows
+from models.recipe.compose import paste_ads
 from models.recipe.dataset import IGNORE_FROM, weighted_slots
-from models.recipe.distil import distilled_masks
-from models.recipe.loss import ignore_mask, source_masks
+from models.recipe.loss import exclusive, ignore_mask, source_masks
 from models.recipe.sources import CLASS_ID, CLASSES, SOURCES, source_of
 
 
@@ -29,15 +29,34 @@ def test_a_class_nobody_looked_for_gives_no_loss() -> None:
     assert masks["litter_cn"][CLASS_ID["bin"]] == 1 and masks["bogota_air"][CLASS_ID["person"]] == 0
 
 
-def test_stall_and_poster_are_negatives_on_every_real_source() -> None:
-    for name, mask in source_masks().items():
-        assert mask[CLASS_ID["stall"]] == mask[CLASS_ID["poster"]] == 1, name
+def test_posters_are_learned_from_the_sources_that_show_them_and_absent_on_all_others() -> None:
+    for name, source in SOURCES.items():
+        assert source_masks()[name][CLASS_ID["stall"]] == source_masks()[name][CLASS_ID["poster"]] == 1, name
+        assert ("poster" in source.labelled) == (name in ("graffiti", "pasted", "street_sim")), name
 
 
-def test_the_teacher_never_speaks_about_a_class_that_the_source_labels() -> None:
-    spoken = distilled_masks()
-    assert spoken["bicycles"][CLASS_ID["bicycle"]] == 0 and spoken["bicycles"][CLASS_ID["person"]] == 1
-    assert spoken["bogota_air"].sum() == 0 and spoken["street_sim"].sum() == 0
+def test_a_person_is_no_bin_but_a_heap_may_be_an_overflowing_bin() -> None:
+    none_of = exclusive()
+    assert none_of[CLASS_ID["person"], CLASS_ID["bin_overflow"]] == 1
+    assert none_of[CLASS_ID["litter_heap"], CLASS_ID["bin_overflow"]] == 0
+
+
+def test_every_twelfth_picture_of_a_source_is_kept_back_and_no_render() -> None:
+    names = [f"litter_cn_{i:04d}.jpg" for i in range(24)]
+    assert [n for n in names if prepare.is_dev(n)] == ["litter_cn_0011.jpg", "litter_cn_0023.jpg"]
+    assert not prepare.is_dev("street_sim_000011.jpg") and not prepare.is_dev("nograffiti_0011.jpg")
+
+
+def test_pasted_ads_change_the_wall_inside_their_boxes_and_nowhere_else() -> None:
+    wall = np.full((400, 400, 3), 128, np.uint8)
+    picture, rows = paste_ads(wall, np.random.default_rng(2))
+    assert len(rows) and ((rows > 0) & (rows <= 1)).all()
+    outside = np.ones((400, 400), bool)
+    for cx, cy, w, h in rows * 400:
+        x1, y1, x2, y2 = (int(v) for v in (cx - w / 2 - 4, cy - h / 2 - 4, cx + w / 2 + 5, cy + h / 2 + 5))
+        assert (picture[max(y1, 0) : y2, max(x1, 0) : x2] != 128).any()
+        outside[max(y1, 0) : y2, max(x1, 0) : x2] = False
+    assert (picture[outside] == 128).all()
 
 
 def test_a_sure_box_of_an_unlabelled_class_becomes_a_positive_and_an_unsure_one_is_ignored() -> None:
@@ -75,7 +94,7 @@ def test_a_window_keeps_the_boxes_inside_it_in_its_own_shares() -> None:
 def test_draws_follow_the_weights() -> None:
     files = [f"litter_items_{i:04d}.jpg" for i in range(10)] + [f"bogota_air_{i:04d}.jpg" for i in range(10)]
     slots = weighted_slots(files)
-    assert sum(0 in slot for slot in slots) == 10 and sum(10 in slot for slot in slots) == 4
+    assert sum(0 in slot for slot in slots) == 5 and sum(10 in slot for slot in slots) == 2
 
 
 def test_ignored_classes_start_after_the_real_ones() -> None:
