@@ -27,4 +27,5 @@ LABELLED: dict[str, tuple[str, ...]] = {
     "facade_ads": FACADE,
     "coco_context": CONTEXT,
     "street_sim": RENDERED,
+    "pasted": ("poster",),
 }

@@ -53,14 +53,18 @@ class MaskedLoss(v8DetectionLoss):
     certain: a person is no bin, whatever the source's labels leave out. A real positive is never masked.
     """
 
-    def __init__(self, model: torch.nn.Module) -> None:
+    def __init__(self, model: torch.nn.Module, masked: bool = True) -> None:
+        """masked False: whatever is unlabelled counts as background; only to compare with."""
         super().__init__(model)
+        self.masked = masked
         self.masks, self.exclusive = source_masks(), exclusive()
 
     def keep(
         self, batch: dict[str, Any], ignored: torch.Tensor, points: torch.Tensor, wh: torch.Tensor
     ) -> torch.Tensor:
         """(B, anchors, classes) float: 1 where the classification loss counts."""
+        if not self.masked:
+            return torch.ones(len(batch["im_file"]), len(points), len(CLASSES))
         masks = torch.stack([self.masks[source_of(f).name] for f in batch["im_file"]])
         xywh = ignored[:, 2:] * wh.repeat(2)
         boxes = torch.cat([xywh[:, :2] - xywh[:, 2:] / 2, xywh[:, :2] + xywh[:, 2:] / 2], 1)

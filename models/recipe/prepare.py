@@ -11,10 +11,10 @@ import numpy as np
 from models import MODELS_DIR
 from models.handboxes import read_boxes
 from models.labelled import LABELLED
-from models.recipe.compose import compose_set
 from models.recipe.sources import CLASS_ID, CLASSES, SOURCES, source_of
 from models.recipe.teacher import SURE, cached
 from models.recipe.windows import window_of
+from models.walls import TRAINED, compose_set, plain_walls
 
 SAME_IOU = 0.5  # a teacher's box over a labelled box of the same class is the same thing
 DEV_EVERY = 12
@@ -85,12 +85,6 @@ def add_picture(picture: Path, name: str, label: Path, taught: list[list[float]]
     return link
 
 
-def plain_walls(data: Path) -> dict[str, Path]:
-    """Every second plain picture, named as a source: negatives for stall and poster (the others are for measuring)."""
-    every = sorted((data / "street_unboxed" / "nograffiti").glob("*"))
-    return {f"nograffiti_{i:04d}.jpg": path for i, path in enumerate(every) if i % 2 == 0}
-
-
 def is_dev(name: str) -> bool:
     """Whether a training picture is kept back for choosing between checkpoints; val is for the card's figures alone."""
     source, _, number = Path(name).stem.rpartition("_")
@@ -111,7 +105,7 @@ def prepare(data: Path, weights: Path, out: Path, renders: Path | None = None) -
     for name in filter(is_dev, every):
         (out / "dev" / "images" / name).symlink_to(every[name].resolve())
         shutil.copy(street / "labels" / f"{Path(name).stem}.txt", out / "dev" / "labels")
-    walls = plain_walls(data)
+    walls = plain_walls(data, TRAINED)
     pictures = {n: p for n, p in every.items() if not is_dev(n)} | walls
     asked = {n: p for n, p in pictures.items() if SOURCES[Path(n).stem.rpartition("_")[0]].teacher}
     taught = cached(asked | graffiti(data), weights, out.parent / "teacher.json")

@@ -50,6 +50,7 @@ class StreetTrainer(DetectionTrainer):
     """Trains on CPU; bfloat16 and channels-last memory are three times as fast where the CPU has AVX512-BF16."""
 
     threads = 2
+    masked = True
 
     def _setup_train(self) -> None:
         """As the parent's, on all the threads asked for: Ultralytics leaves one core of a CPU idle."""
@@ -102,7 +103,7 @@ class StreetTrainer(DetectionTrainer):
     def set_model_attributes(self) -> None:
         """Attach the masked loss once the hyperparameters are known."""
         super().set_model_attributes()
-        self.model.criterion = MaskedLoss(self.model)
+        self.model.criterion = MaskedLoss(self.model, self.masked)
 
     def build_optimizer(self, model: Any, *args: Any, **kwargs: Any) -> torch.optim.Optimizer:
         """Ultralytics' optimizer with a slower backbone, which knows COCO already, and a faster head."""

@@ -1,4 +1,4 @@
-"""The training recipe (needs the extra `train`): masks, merged labels, windows, pasted ads, weighted draws."""
+"""The training recipe (needs the extra `train`): masks, merged labels, windows, weighted draws."""
 
 from pathlib import Path
 
@@ -7,7 +7,6 @@ import pytest
 import torch
 
 from models.recipe import prepare, windows
-from models.recipe.compose import paste_ads
 from models.recipe.dataset import IGNORE_FROM, weighted_slots
 from models.recipe.loss import exclusive, ignore_mask, source_masks
 from models.recipe.sources import CLASS_ID, CLASSES, SOURCES, source_of
@@ -45,18 +44,6 @@ def test_every_twelfth_picture_of_a_source_is_kept_back_and_no_render() -> None:
     names = [f"litter_cn_{i:04d}.jpg" for i in range(24)]
     assert [n for n in names if prepare.is_dev(n)] == ["litter_cn_0011.jpg", "litter_cn_0023.jpg"]
     assert not prepare.is_dev("street_sim_000011.jpg") and not prepare.is_dev("nograffiti_0011.jpg")
-
-
-def test_pasted_ads_change_the_wall_inside_their_boxes_and_nowhere_else() -> None:
-    wall = np.full((400, 400, 3), 128, np.uint8)
-    picture, rows = paste_ads(wall, np.random.default_rng(2))
-    assert len(rows) and ((rows > 0) & (rows <= 1)).all()
-    outside = np.ones((400, 400), bool)
-    for cx, cy, w, h in rows * 400:
-        x1, y1, x2, y2 = (int(v) for v in (cx - w / 2 - 4, cy - h / 2 - 4, cx + w / 2 + 5, cy + h / 2 + 5))
-        assert (picture[max(y1, 0) : y2, max(x1, 0) : x2] != 128).any()
-        outside[max(y1, 0) : y2, max(x1, 0) : x2] = False
-    assert (picture[outside] == 128).all()
 
 
 def test_a_sure_box_of_an_unlabelled_class_becomes_a_positive_and_an_unsure_one_is_ignored() -> None:

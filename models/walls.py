@@ -1,4 +1,4 @@
-"""Small ads pasted onto photographs of real walls: training pictures for the class that no real source shows."""
+"""Small ads pasted onto photographs of real walls, to learn from and to measure on: no real source shows them."""
 
 from __future__ import annotations
 
@@ -11,10 +11,17 @@ from numpy.typing import NDArray
 from edge.sim.posters import KINDS, poster
 
 Image = NDArray[np.uint8]
+TRAINED, MEASURED = 0, 1  # every second wall is trained on, the others are for measuring
 ADS_MAX = 5
 HEIGHT_SHARE = (0.05, 0.3)  # of the photograph's height
 VISIBLE_ALPHA = 40
 MIN_PX = 8
+
+
+def plain_walls(data: Path, part: int) -> dict[str, Path]:
+    """The plain walls of one part (TRAINED or MEASURED), named as a source; no stall and no poster is on them."""
+    every = sorted((data / "street_unboxed" / "nograffiti").glob("*"))
+    return {f"nograffiti_{i:04d}.jpg": path for i, path in enumerate(every) if i % 2 == part}
 
 
 def paste_ads(wall: Image, rng: np.random.Generator) -> tuple[Image, NDArray[np.float64]]:
@@ -79,6 +86,17 @@ def _blend(out: Image, ad: Image, box: tuple[int, int, int, int], rng: np.random
     paint = ad[..., :3].astype(np.float32) * light + grain * rng.uniform(0.3, 0.8)
     alpha = ad[..., 3:].astype(np.float32) / 255
     out[y1:y2, x1:x2] = np.clip(wall * (1 - alpha) + paint * alpha, 0, 255).astype(np.uint8)
+
+
+def measuring_set(data: Path, folder: Path, count: int, seed: int, poster_id: int) -> Path:
+    """Pasted ads on walls that were not trained on, as images/ and labels/ for `model eval`; returns the folder."""
+    for part in ("images", "labels"):
+        (folder / part).mkdir(parents=True, exist_ok=True)
+    walls = list(plain_walls(data, MEASURED).values())
+    for path, rows in compose_set(walls, folder / "images", count, seed):
+        lines = (f"{poster_id} " + " ".join(f"{v:.6f}" for v in row) + "\n" for row in rows)
+        (folder / "labels" / f"{path.stem}.txt").write_text("".join(lines), encoding="utf-8")
+    return folder
 
 
 def compose_set(walls: list[Path], out: Path, count: int, seed: int) -> list[tuple[Path, NDArray[np.float64]]]:
