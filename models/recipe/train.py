@@ -40,9 +40,21 @@ ARGS: dict[str, object] = {
 }
 
 
-def run(yaml: Path, weights: Path, out: Path, epochs: int, size: int, threads: int = 2, **changes: object) -> Path:
-    """Train and return the last checkpoint (EMA weights). `out/weights/last.pt` is written after every epoch."""
-    StreetTrainer.threads = threads
+def run(
+    yaml: Path,
+    weights: Path,
+    out: Path,
+    epochs: int,
+    size: int,
+    threads: int = 2,
+    masked: bool = True,
+    **changes: object,
+) -> Path:
+    """Train and return the last checkpoint (EMA weights). `out/weights/last.pt` is written after every epoch.
+
+    masked False: what a source does not label counts as background, to compare with.
+    """
+    StreetTrainer.threads, StreetTrainer.masked = threads, masked
     where = {"project": str(out.parent), "name": out.name, "exist_ok": True}
     overrides = ARGS | {"model": str(weights), "data": str(yaml), "epochs": epochs, "imgsz": size}
     StreetTrainer(overrides=overrides | where | changes).train()
