@@ -39,9 +39,11 @@ def detect(
     model: Annotated[Path | None, typer.Option(help="Another network: a file, or the name of one that ships.")] = None,
     every: Annotated[int, typer.Option(min=1, help="Only every n-th frame of a video.")] = 1,
     tile: Annotated[
-        int | None, typer.Option(min=64, max=4096, help="Look tile by tile, each so many px: small things from a drone.")
+        int | None, typer.Option(min=64, max=4096, help="Look tile by tile, px a side: small things from a drone.")
     ] = None,
-    overlap: Annotated[float, typer.Option(min=0.05, max=0.5, help="Share that neighbouring tiles see both.")] = OVERLAP,
+    overlap: Annotated[
+        float, typer.Option(min=0.05, max=0.5, help="Share that neighbouring tiles see both.")
+    ] = OVERLAP,
 ) -> None:
     """Find stalls, posters, bikes, litter and what stands around them.
 

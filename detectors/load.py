@@ -20,7 +20,8 @@ def load_detector(
 ) -> Detector:
     """A ready detector, its network verified against the manifest beside it.
 
-    model: an .onnx or .xml file or the name of a network that ships, by default `street`. min_score: detections at or below it are dropped.
+    model: an .onnx or .xml file or the name of a network that ships, by default `street`.
+    min_score: detections at or below it are dropped.
     threads: CPU threads, by default the backend's choice. size: longer side in px, by default the manifest's.
     Raises ModelError with one line that says what, where and what to do.
     """

@@ -23,13 +23,9 @@ class OpenVinoDetector(NetworkDetector):
 
     def __init__(self, manifest: Manifest, min_score: float, size: int | None, threads: int | None) -> None:
         super().__init__(manifest, min_score, size)
-        config: dict[str, object] = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
-        if threads:
-            config["INFERENCE_NUM_THREADS"] = threads
         try:
             model = takes_pictures(ov.Core().read_model(manifest.path))
-            self.compiled = ov.compile_model(model, "CPU", config)
-            self.request = self.compiled.create_infer_request()
+            self.request = ov.compile_model(model, "CPU", settings(threads)).create_infer_request()
         except RuntimeError as error:
             reason = str(error).strip().splitlines()[-1]
             raise ModelError(f"{manifest.path}: OpenVINO cannot read this ({reason}); is it ONNX or IR?") from None
@@ -39,6 +35,12 @@ class OpenVinoDetector(NetworkDetector):
         """One synchronous run; the result is the request's own memory."""
         batch = pictures[0][None] if len(pictures) == 1 else np.stack(pictures)
         return np.asarray(self.request.infer([batch], share_inputs=True, share_outputs=True)[0])
+
+
+def settings(threads: int | None) -> dict[str, object]:
+    """How OpenVINO is to run a network; None: as many threads as it likes."""
+    config: dict[str, object] = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
+    return config | ({"INFERENCE_NUM_THREADS": threads} if threads else {})
 
 
 def takes_pictures(model: ov.Model) -> ov.Model:

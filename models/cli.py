@@ -14,7 +14,7 @@ from rich.table import Table
 from detectors.cli import Backend
 from detectors.errors import DetectorError
 from detectors.load import load_detector
-from detectors.manifest import default_model, verified
+from detectors.manifest import default_model, located, verified
 from models import MODELS_DIR
 from models.evaluate import SWEEP_SCORE, evaluate, read_set
 from models.locate import shared_dir
@@ -85,6 +85,28 @@ def export(
     from models.recipe.export import export as write
 
     typer.echo(write(checkpoint, out, name, size))
+
+
+@app.command()
+def quantise(
+    model: Annotated[Path | None, typer.Option(help="The float32 network (.onnx).")] = None,
+    out: Annotated[Path, typer.Option(help="The network file to write (.xml).")] = MODELS_DIR / "street-int8.xml",
+    data: Annotated[Path | None, typer.Option(help="Folder with images/: TRAINING pictures.")] = None,
+    count: Annotated[int, typer.Option(min=1, max=5000, help="Pictures to calibrate on.")] = 300,
+    seed: Annotated[int, typer.Option(help="Which pictures.")] = 7,
+    size: Annotated[int | None, typer.Option(min=32, max=4096, help="Calibration size, px.")] = None,
+) -> None:
+    """Write a network as INT8 (OpenVINO's form) with its manifest, calibrated on training pictures."""
+    if find_spec("nncf") is None:
+        raise stop("this needs nncf, which the default install leaves out; do: pip install 'zhuomu[train]'")
+    from models.quantise import calibration_pictures
+    from models.quantise import quantise as write
+
+    try:
+        pictures = calibration_pictures((data or shared_dir() / "data" / "street" / "train") / "images", count, seed)
+        typer.echo(write(located(model), out, pictures, seed, size))
+    except DetectorError as error:
+        raise stop(error) from None
 
 
 @app.command("eval")

@@ -28,9 +28,7 @@ def up(
         Path | None, typer.Option(help="Keep all state in this folder; otherwise it is deleted at the end.")
     ] = None,
     rules: Annotated[Path, typer.Option(help="Rule file.")] = RULES,
-    model: Annotated[
-        Path | None, typer.Option(help="Network: a file, or the name of one that ships.")
-    ] = None,
+    model: Annotated[Path | None, typer.Option(help="Network: a file, or the name of one that ships.")] = None,
     broker: Annotated[
         str | None, typer.Option(help="HOST:PORT of an MQTT broker that runs already; none: the embedded one.")
     ] = None,
