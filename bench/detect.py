@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -82,7 +83,7 @@ def measured(
         for size in SIZES
         for part, work in arms_of(m, image, size, threads).items()
     }
-    arms |= {f"peer_{name}": (lambda peer=peer: peer(image)) for name, peer in runs.items()}
+    arms |= {f"peer_{name}": partial(peer, image) for name, peer in runs.items()}
     took = in_turn(arms, repeats, calls)
     report["times"] = {name: asdict(timed) for name, timed in took.items()}
     report["ratios"] = ratios(took)
@@ -98,7 +99,7 @@ def measured(
 def arms_of(manifest: Manifest, image: Image, size: int, threads: int) -> dict[str, Work]:
     """The network alone, on a float32 tensor that lies ready, and our whole path from the picture to boxes."""
     detector = load_detector(manifest.path, "openvino", SCORE, threads, size)
-    box = Letterbox.plan(*image.shape[:2], size, manifest.stride_px)
+    box = Letterbox.plan(image.shape[0], image.shape[1], size, manifest.stride_px)
     ready_input = to_blob([box.apply(image)])
     alone = ov.compile_model(ov.Core().read_model(manifest.path), "CPU", settings(threads)).create_infer_request()
     return {

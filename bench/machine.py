@@ -16,7 +16,8 @@ FLAGS = ("avx2", "avx512f", "avx512_vnni", "avx_vnni", "avx512_bf16", "amx_int8"
 def machine(cpu_info: Path = CPU_INFO) -> dict[str, Any]:
     """Processor, cores this process may use, vector instructions, load of the last minute (others' work included)."""
     lines = cpu_info.read_text(encoding="utf-8").splitlines() if cpu_info.is_file() else []
-    fields = dict((part.strip() for part in line.partition(":")[::2]) for line in lines if ":" in line)
+    halves = [line.partition(":") for line in lines]
+    fields = {name.strip(): value.strip() for name, _, value in halves}
     have = set(fields.get("flags", "").split())
     return {
         "cpu": fields.get("model name", platform.processor() or "unknown"),
