@@ -14,7 +14,7 @@ from models.card import CardError, put
 from models.cli import app
 
 LABELS = negatives.LABELS
-CARD = "head\n<!-- figures: alarms -->\nold\n<!-- end of figures: alarms -->\ntail\n"
+CARD = "head\n<!-- figures: alarms -->\nYESTERDAY\n<!-- end of figures: alarms -->\ntail\n"
 
 
 def test_boxes_and_pictures_are_counted_at_each_score() -> None:
@@ -89,7 +89,7 @@ def test_the_command_counts_every_set_and_writes_the_card(small: Path, tmp_path:
     }
     assert {row["folder"] for row in report["poster"]} == {"tags", "throwups"}
     text = card.read_text()
-    assert text.startswith("head\n") and text.endswith("tail\n") and "old" not in text
+    assert text.startswith("head\n") and text.endswith("tail\n") and "YESTERDAY" not in text
     assert "| nograffiti | 1 |" in text and "an AI model drew these boxes" in text and str(small) not in text
 
 

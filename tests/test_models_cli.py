@@ -73,14 +73,14 @@ def test_eval_prints_one_json_object_and_draws_sheets(few: Path, tmp_path: Path)
 
 def test_one_call_measures_several_networks_at_several_sizes_and_writes_the_card(few: Path, tmp_path: Path) -> None:
     card = tmp_path / "card.md"
-    card.write_text("<!-- figures: eval -->\nold\n<!-- end of figures: eval -->\n")
+    card.write_text("<!-- figures: eval -->\nYESTERDAY\n<!-- end of figures: eval -->\n")
     args = ["eval", "--data", str(few), "--model", "street", "--model", "street-int8", "--size", "320", "--size", "256"]
     result = runner.invoke(app, [*args, "--json", "--card", str(card)])
     assert result.exit_code == 0, result.output
     runs = [(run["precision"], run["size_px"]) for run in json.loads(result.stdout)["runs"]]
     assert runs == [("FP32", 320), ("FP32", 256), ("INT8", 320), ("INT8", 256)]
     text = card.read_text()
-    assert "mAP50 FP32 320 | mAP50 FP32 256 | mAP50 INT8 320 | mAP50 INT8 256" in text and "old" not in text
+    assert "mAP50 FP32 320 | mAP50 FP32 256 | mAP50 INT8 320 | mAP50 INT8 256" in text and "YESTERDAY" not in text
     assert "| litter_cn | ground | bin |" in text and str(few) not in text
 
 

@@ -139,3 +139,19 @@ def test_pictures_and_floats_give_the_network_the_same_input(shared: Path) -> No
     plain = ov.compile_model(ov.Core().read_model(default_model()), "CPU", settings(1))
     inside = OpenVinoDetector(verified(default_model()), 0.25, 320, 1).infer([boxed])
     assert np.abs(inside - plain([to_blob([boxed])])[0]).max() < 0.01
+
+
+def test_a_network_of_two_heads_gives_each_thing_once(shared: Path, tmp_path: Path) -> None:
+    """Twice the anchors on one trunk: here both heads say the same, and the second changes nothing."""
+    model = ov.Core().read_model(default_model())
+    out = model.get_results()[0].input_value(0)
+    double = ov.Model([ov.opset13.concat([out, out], 2)], model.get_parameters(), "double")
+    ov.save_model(double, tmp_path / "double.xml", compress_to_fp16=False)
+    files = {name: sha256_of(tmp_path / name) for name in ("double.xml", "double.bin")}
+    shutil.copy(default_model().with_suffix(".json"), tmp_path / "double.json")
+    edit(tmp_path / "double.xml", files=files, sha256=sha256_of_list(files))
+    assert set(float_tail(model)) < set(float_tail(double))
+    image = read_image(shared / "data" / "street" / "val" / "images" / "litter_cn_0000.jpg")
+    one, two = (load_detector(path, size=320, threads=1).detect(image) for path in (None, tmp_path / "double.xml"))
+    assert len(one) and one.class_ids.tolist() == two.class_ids.tolist()
+    assert np.abs(one.boxes - two.boxes).max() < 0.01 and np.abs(one.scores - two.scores).max() < 1e-5
