@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-# Command -> (module, attribute, help). A typer.Typer becomes a group, a function a command.
+# Command -> (module, attribute, help). A typer.Typer becomes a group, a function a command. Two words: a command in one
+# of GROUPS, whose commands come from several rooms.
 COMMANDS: dict[str, tuple[str, str, str]] = {
     "up": ("edge.up.cli", "up", "The whole loop on this machine. 一条命令跑通全流程。"),
     "kiosk": ("edge.kiosk.cli", "kiosk", "Watch the street: cameras in, candidates out. 岗亭节点。"),
@@ -18,24 +19,31 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "street": ("edge.sim.cli", "app", "The sample street with exact truth. 样例街道。"),
     "detect": ("detectors.cli", "detect", "Detections on pictures, folders and videos. 图像识别。"),
     "model": ("models.cli", "app", "Train, measure, export and list networks. 模型。"),
+    "bench detect": ("bench.detect", "detect", "What a look costs: network, whole path, INT8, peers. 识别速度。"),
     "wire": ("edge.wire.cli", "wire", "Write the contract's JSON Schema and AsyncAPI files. 接口文件。"),
 }
+GROUPS: dict[str, str] = {"bench": "Measure this machine. 性能测试。"}
 
 
-def build(wanted: str | None) -> typer.Typer:
+def build(wanted: list[str]) -> typer.Typer:
     """The command line with one command's room loaded; the others stand there by name and help alone, so that
-    `zhuomu gateway` never imports OpenCV."""
+    `zhuomu gateway` never imports OpenCV. wanted: the words of the command line that are no options."""
     app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
     app.callback(invoke_without_command=True)(_root)
+    groups = {name: typer.Typer(no_args_is_help=True, help=words) for name, words in GROUPS.items()}
     for name, (module, attribute, words) in COMMANDS.items():
-        if name != wanted:
-            app.command(name, help=words)(_not_loaded)
+        group, _, command = name.rpartition(" ")
+        parent = groups[group] if group else app
+        if name.split() != wanted[: len(name.split())]:
+            parent.command(command, help=words)(_not_loaded)
             continue
         found = getattr(import_module(module), attribute)
         if isinstance(found, typer.Typer):
-            app.add_typer(found, name=name)
+            parent.add_typer(found, name=command)
         else:
-            app.command(name)(found)
+            parent.command(command)(found)
+    for name, made in groups.items():
+        app.add_typer(made, name=name)
     return app
 
 
@@ -55,8 +63,7 @@ def _not_loaded() -> None:
 def main() -> None:
     """Entry point of the console script."""
     import_module("edge.link.logs").to_stderr()
-    wanted = next((word for word in sys.argv[1:] if not word.startswith("-")), None)
-    build(wanted)()
+    build([word for word in sys.argv[1:] if not word.startswith("-")])()
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -63,6 +64,6 @@ class Letterbox:
         return ((boxes - shift) / gain).clip(0, limit)
 
 
-def to_blob(images: list[Image]) -> NDArray[np.float32]:
+def to_blob(images: Sequence[Image]) -> NDArray[np.float32]:
     """Letterboxed pictures of one shape (H, W, 3) BGR -> (B, 3, H, W) float32 RGB in 0..1."""
-    return np.asarray(cv2.dnn.blobFromImages(images, scalefactor=1 / 255, swapRB=True), np.float32)
+    return np.asarray(cv2.dnn.blobFromImages(list(images), scalefactor=1 / 255, swapRB=True), np.float32)

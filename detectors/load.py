@@ -6,7 +6,7 @@ from pathlib import Path
 
 from detectors.base import Detector
 from detectors.errors import ModelError
-from detectors.manifest import default_model, verified
+from detectors.manifest import located, verified
 
 BACKENDS = ("openvino", "onnx", "ultralytics")
 
@@ -20,7 +20,8 @@ def load_detector(
 ) -> Detector:
     """A ready detector, its network verified against the manifest beside it.
 
-    model: an .onnx file, by default the one that ships. min_score: detections at or below it are dropped.
+    model: an .onnx or .xml file or the name of a network that ships, by default `street`.
+    min_score: detections at or below it are dropped.
     threads: CPU threads, by default the backend's choice. size: longer side in px, by default the manifest's.
     Raises ModelError with one line that says what, where and what to do.
     """
@@ -28,7 +29,9 @@ def load_detector(
         raise ModelError(f"backend '{backend}': unknown; choose one of {', '.join(BACKENDS)}")
     if size is not None and not 32 <= size <= 4096:
         raise ModelError(f"size {size}: out of range; choose 32 to 4096 px")
-    manifest = verified(model or default_model())
+    manifest = verified(located(model))
+    if manifest.path.suffix == ".xml" and backend != "openvino":
+        raise ModelError(f"{manifest.path}: this is OpenVINO's own form; choose backend openvino, or an .onnx file")
     # A backend is imported when it is asked for: each brings its own large library.
     if backend == "openvino":
         from detectors.openvino_backend import OpenVinoDetector

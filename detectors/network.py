@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.letterbox import Letterbox, to_blob
+from detectors.letterbox import Letterbox
 from detectors.manifest import Manifest, check_classes
 from detectors.nms import decode
 from detectors.types import Detections, Image
@@ -40,13 +40,14 @@ class NetworkDetector(ABC):
         return self.manifest.sha256
 
     @abstractmethod
-    def infer(self, blob: NDArray[np.float32]) -> NDArray[np.float32]:
-        """(B, 3, H, W) float32 RGB in 0..1 -> (B, 4 + classes, anchors) float32, boxes xywh px of the input."""
+    def infer(self, pictures: Sequence[Image]) -> NDArray[np.float32]:
+        """Letterboxed pictures (H, W, 3) uint8 BGR of one shape -> (B, 4 + classes, anchors) float32, boxes xywh px of
+        the input. The result may be the backend's own memory: it holds until the next call."""
 
     def check(self) -> None:
         """Run the network once on a tiny input: ModelError when its classes are not the manifest's."""
         stride = self.manifest.stride_px
-        check_classes(self.manifest, self.infer(np.zeros((1, 3, stride, stride), dtype=np.float32)).shape[1])
+        check_classes(self.manifest, self.infer([np.zeros((stride, stride, 3), dtype=np.uint8)]).shape[1])
 
     def detect(self, image_bgr: Image) -> Detections:
         """Detections of one picture (H, W, 3) uint8 BGR."""
@@ -62,7 +63,7 @@ class NetworkDetector(ABC):
         for members in groups.values():
             for start in range(0, len(members), BATCH_MAX):
                 part = members[start : start + BATCH_MAX]
-                outputs = self.infer(to_blob([boxes[i].apply(images_bgr[i]) for i in part]))
+                outputs = self.infer([boxes[i].apply(images_bgr[i]) for i in part])
                 found |= {i: self.decoded(out, boxes[i]) for i, out in zip(part, outputs, strict=True)}
         return [found[i] for i in range(len(images_bgr))]
 

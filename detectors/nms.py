@@ -60,10 +60,11 @@ def decode(
     One class per box (the best one), score strictly above `min_score`, at most `max_detections`: the rules of
     ultralytics.utils.nms.non_max_suppression with multi_label=False.
     """
-    scores, classes = output[4:].max(0), output[4:].argmax(0).astype(np.int32)
+    scores = output[4:].max(0)
     picked = np.flatnonzero(scores > min_score)
     if len(picked) > MAX_CANDIDATES:
         picked = picked[np.argsort(-scores[picked], kind="stable")[:MAX_CANDIDATES]]
-    boxes, scores, classes = to_xyxy(output[:4, picked].T), scores[picked], classes[picked]
+    boxes, scores = to_xyxy(output[:4, picked].T), scores[picked]
+    classes = output[4:, picked].argmax(0).astype(np.int32)  # of the few that are left: the scores were read once
     keep = suppress_by_class(boxes, scores, classes, iou_max)[:max_detections]
     return boxes[keep], scores[keep], classes[keep]

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
 from detectors.errors import ModelError
+from detectors.letterbox import to_blob
 from detectors.manifest import Manifest
 from detectors.network import NetworkDetector
+from detectors.types import Image
 
 UNREADABLE = (ort_errors.InvalidProtobuf, ort_errors.InvalidGraph, ort_errors.Fail, ort_errors.InvalidArgument)
 
@@ -31,6 +35,6 @@ class OnnxDetector(NetworkDetector):
         self.input_name = self.session.get_inputs()[0].name
         self.check()
 
-    def infer(self, blob: NDArray[np.float32]) -> NDArray[np.float32]:
+    def infer(self, pictures: Sequence[Image]) -> NDArray[np.float32]:
         """One synchronous run."""
-        return np.asarray(self.session.run(None, {self.input_name: blob})[0])
+        return np.asarray(self.session.run(None, {self.input_name: to_blob(pictures)})[0])

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.base import Detector
+from detectors.errors import ImageError
 from detectors.nms import suppress_by_class
 from detectors.types import Detections, Image
 
@@ -93,10 +94,10 @@ class TiledDetector:
         return tiles + int(self.whole and tiles > 1)
 
     def detect(self, image_bgr: Image) -> Detections:
-        """Detections of one picture (H, W, 3) uint8 BGR, every thing once; ValueError above 4096 tiles."""
+        """Detections of one picture (H, W, 3) uint8 BGR, every thing once; ImageError above 4096 tiles."""
         height, width = image_bgr.shape[:2]
         if tile_count(height, width, self.tile_px, self.overlap) > TILES_MAX:
-            raise ValueError(f"{width}x{height} px makes more than {TILES_MAX} tiles; scale it down or use larger ones")
+            raise ImageError(f"{width}x{height} px makes more than {TILES_MAX} tiles; scale it down or use larger ones")
         tiles = tiles_of(height, width, self.tile_px, self.overlap)
         if len(tiles) == 1:
             return self.detector.detect(image_bgr)

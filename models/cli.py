@@ -5,20 +5,18 @@ from __future__ import annotations
 import json
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from detectors.cli import Backend
 from detectors.errors import DetectorError
-from detectors.load import load_detector
-from detectors.manifest import default_model, verified
+from detectors.manifest import SUFFIXES, located, verified
 from models import MODELS_DIR
-from models.evaluate import SWEEP_SCORE, evaluate, read_set
 from models.locate import shared_dir
-from models.sheet import write_sheets
+from models.measure import evaluate_
+from models.negatives import alarms
 
 app = typer.Typer(no_args_is_help=True, help="Train, export, evaluate and list networks.")
 errors = Console(stderr=True, soft_wrap=True, highlight=False)
@@ -91,59 +89,30 @@ def export(
         raise stop(f"{checkpoint}: {error}") from None
 
 
-@app.command("eval")
-def evaluate_(
-    model: Annotated[Path | None, typer.Option(help="Network (.onnx with its .json).")] = None,
-    data: Annotated[Path | None, typer.Option(help="Folder with images/ and labels/.")] = None,
-    size: Annotated[int | None, typer.Option(min=32, max=4096, help="Inference size, px.")] = None,
-    backend: Annotated[Backend, typer.Option(help="What runs the network.")] = Backend.openvino,
-    min_score: Annotated[float, typer.Option(min=0.0, max=1.0, help="Where precision and recall are read.")] = 0.25,
-    threads: Annotated[int | None, typer.Option(min=1)] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="The figures as one JSON object.")] = False,
-    sheet: Annotated[Path | None, typer.Option(help="Draw hits and worst misses into this folder.")] = None,
-    record: Annotated[bool, typer.Option("--record", help="Keep the figures in the manifest.")] = False,
+@app.command()
+def quantise(
+    model: Annotated[Path | None, typer.Option(help="The float32 network (.onnx).")] = None,
+    out: Annotated[Path, typer.Option(help="The network file to write (.xml).")] = MODELS_DIR / "street-int8.xml",
+    data: Annotated[Path | None, typer.Option(help="Folder with images/: TRAINING pictures.")] = None,
+    count: Annotated[int, typer.Option(min=1, max=5000, help="Pictures to calibrate on.")] = 300,
+    seed: Annotated[int, typer.Option(help="Which pictures.")] = 7,
+    size: Annotated[int | None, typer.Option(min=32, max=4096, help="Calibration size, px.")] = None,
 ) -> None:
-    """Precision, recall, mAP50 and mAP50-95 by source and class, each source on the classes that it labels."""
+    """Write a network as INT8 (OpenVINO's form) with its manifest, calibrated on training pictures."""
+    if find_spec("nncf") is None:
+        raise stop("this needs nncf, which the default install leaves out; do: pip install 'zhuomu[train]'")
+    from models.quantise import calibration_pictures
+    from models.quantise import quantise as write
+
     try:
-        detector = load_detector(model, backend.value, SWEEP_SCORE, threads, size)
-        folder = data or shared_dir() / "data" / "street" / "val"
-        result = evaluate(detector, read_set(folder), min_score)
+        pictures = calibration_pictures((data or shared_dir() / "data" / "street" / "train") / "images", count, seed)
+        typer.echo(write(located(model), out, pictures, seed, size))
     except DetectorError as error:
         raise stop(error) from None
-    used = size or verified(model or default_model()).size_px
-    report: dict[str, Any] = {
-        "model": detector.model_name,
-        "sha256": detector.model_sha256,
-        "backend": backend.value,
-        "size_px": used,
-    }
-    report |= {"min_score": min_score, "rows": result.rows()}
-    if record:
-        keep_figures(model or default_model(), report)
-    typer.echo(json.dumps(report)) if as_json else Console().print(table(report))
-    for path in write_sheets(result, detector, sheet) if sheet else []:
-        errors.print(str(path), markup=False)
 
 
-def keep_figures(model: Path, report: dict[str, Any]) -> None:
-    """Put a report's rows into the manifest, under the sources it has figures for and its size."""
-    path = model.with_suffix(".json")
-    manifest = json.loads(path.read_text(encoding="utf-8"))
-    for row in report["rows"]:
-        kind = "rendered" if row["source"] == "street_sim" else "real"
-        place = manifest["figures"].setdefault(f"{kind}_{report['size_px']}px", {}).setdefault(row["source"], {})
-        place[row["class"]] = {k: round(row[k], 3) for k in ("boxes", "precision", "recall", "ap50", "ap50_95")}
-    path.write_text(json.dumps(manifest, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-
-
-def table(report: dict[str, Any]) -> Table:
-    """The rows of a report for a terminal."""
-    title = "{model} at {size_px} px, {backend}; precision and recall at {min_score}".format(**report)
-    out = Table("source", "class", "boxes", "precision", "recall", "mAP50", "mAP50-95", title=title)
-    for row in report["rows"]:
-        values = (row[key] for key in ("precision", "recall", "ap50", "ap50_95"))
-        out.add_row(row["source"], row["class"], str(row["boxes"]), *(f"{v:.3f}" for v in values))
-    return out
+app.command("eval")(evaluate_)
+app.command()(alarms)
 
 
 @app.command("list")
@@ -152,11 +121,13 @@ def list_() -> None:
     out = Table("network", "file", "classes", "input", "licence", "file is whole")
     for path in sorted(MODELS_DIR.glob("*.json")):
         raw = json.loads(path.read_text(encoding="utf-8"))
+        files = [path.with_suffix(suffix) for suffix in SUFFIXES]
+        file = next((f for f in files if f.is_file()), files[0])
         try:
-            verified(path.with_suffix(".onnx"))
+            verified(file)
             whole = "yes"
         except DetectorError as error:
             whole = str(error)
         size = f"{raw['input']['size_px']} px"
-        out.add_row(raw["name"], f"{path.stem}.onnx", str(len(raw["classes"])), size, raw["licence"], whole)
+        out.add_row(raw["name"], file.name, str(len(raw["classes"])), size, raw["licence"], whole)
     Console().print(out)

@@ -14,9 +14,11 @@ from detectors.base import Detector
 from detectors.errors import DetectorError
 from detectors.images import read_image
 from detectors.types import Detections, Image
-from models.labelled import LABELLED
+from models.confusion import Confusion
+from models.labelled import LABELLED, view_of
 from models.metrics import ClassTally
 
+AP = ("ap50", "ap50_95")
 SWEEP_SCORE = 0.001  # average precision needs the whole curve, down to here
 BATCH = 8
 
@@ -57,6 +59,7 @@ class Evaluation:
 
     min_score: float
     tallies: dict[tuple[str, str], ClassTally] = field(default_factory=dict)
+    confusions: dict[str, Confusion] = field(default_factory=dict)
     pictures: dict[str, int] = field(default_factory=dict)
     looked: list[Look] = field(default_factory=list)
 
@@ -70,16 +73,40 @@ class Evaluation:
             tally = self.tallies.setdefault((truth.source, name), ClassTally.empty())
             hit = tally.add(mine.scores, mine.boxes, real)[mine.scores >= self.min_score]
             wrong, hits = wrong + int((~hit).sum()) + len(real) - int(hit.sum()), hits + int(hit.sum())
+        confusion = self.confusions.setdefault(truth.source, Confusion(LABELLED[truth.source]))
+        confusion.add(found.above(self.min_score), truth.boxes, truth.classes)
         self.looked.append(Look((truth.path, truth.labels, truth.source), wrong, hits))
 
     def rows(self) -> list[dict[str, Any]]:
         """One flat record per source and class that has boxes."""
         seen = self.pictures
         return [
-            {"source": source, "class": name, "pictures": seen[source], **asdict(tally.figures(self.min_score))}
+            {
+                "source": source,
+                "view": view_of(source),
+                "class": name,
+                "pictures": seen[source],
+                **asdict(tally.figures(self.min_score)),
+            }
             for (source, name), tally in self.tallies.items()
             if tally.boxes
         ]
+
+    def confusion(self) -> dict[str, dict[str, Any]]:
+        """By source: what labelled things were called, and what fired for nothing."""
+        return {source: confusion.as_dict() for source, confusion in self.confusions.items()}
+
+
+def means(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Plain means over the classes of each source that has several, then of each view."""
+    out = []
+    for key in ("source", "view"):
+        for group in dict.fromkeys(row[key] for row in rows):
+            mine = [row for row in rows if row[key] == group]
+            if len(mine) > 1 or key == "view":
+                values = {k: float(np.mean([row[k] for row in mine])) for k in ("precision", "recall", *AP)}
+                out.append({key: group, "classes": len(mine), "boxes": sum(row["boxes"] for row in mine), **values})
+    return out
 
 
 def read_truth(picture: Path, labels: Path, source: str) -> Truth:

@@ -29,3 +29,9 @@ LABELLED: dict[str, tuple[str, ...]] = {
     "street_sim": RENDERED,
     "pasted": ("poster",),
 }
+FROM_THE_AIR = ("bogota_air",)
+
+
+def view_of(source: str) -> str:
+    """`air` for pictures taken from above, else `ground`."""
+    return "air" if source in FROM_THE_AIR else "ground"

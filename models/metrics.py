@@ -41,12 +41,16 @@ def match(found: Floats, truth: Floats) -> NDArray[np.bool_]:
         return hits
     overlap = iou_matrix(found, truth)
     for level, iou_min in enumerate(IOU_LEVELS):
-        pairs = np.argwhere(overlap >= iou_min)
-        pairs = pairs[np.argsort(-overlap[pairs[:, 0], pairs[:, 1]], kind="stable")]
-        pairs = pairs[np.unique(pairs[:, 0], return_index=True)[1]]
-        pairs = pairs[np.unique(pairs[:, 1], return_index=True)[1]]
-        hits[pairs[:, 0], level] = True
+        hits[paired(overlap, iou_min)[:, 0], level] = True
     return hits
+
+
+def paired(overlap: Floats, iou_min: float) -> NDArray[np.intp]:
+    """Rows (found, truth) of an IoU matrix (N, M) that belong together, each index once at most."""
+    pairs = np.argwhere(overlap >= iou_min)
+    pairs = pairs[np.argsort(-overlap[pairs[:, 0], pairs[:, 1]], kind="stable")]
+    pairs = pairs[np.unique(pairs[:, 0], return_index=True)[1]]
+    return np.asarray(pairs[np.unique(pairs[:, 1], return_index=True)[1]], np.intp)
 
 
 def average_precision(hits: NDArray[np.bool_], boxes: int) -> float:

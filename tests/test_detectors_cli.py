@@ -107,3 +107,25 @@ def test_a_real_clip_gives_numbered_frames(shared: Path) -> None:
     lines = [json.loads(line) for line in out.splitlines()]
     assert code == 0 and [line["frame"] for line in lines][:3] == [0, 100, 200]
     assert any(d["class"] == "person" for line in lines for d in line["detections"])
+
+
+def test_tiles_find_things_too_small_for_the_whole_picture_each_once(photos: Path, tmp_path: Path) -> None:
+    """A photograph of bins in a corner of a picture ten times as wide, as a drone would see it."""
+    bins = read_image(photos / "litter_cn_0000.jpg")
+    wide = np.full((1800, 2400, 3), 114, np.uint8)
+    small = cv2.resize(bins, None, fx=0.6, fy=0.6, interpolation=cv2.INTER_AREA)
+    wide[1100 : 1100 + small.shape[0], 1300 : 1300 + small.shape[1]] = small
+    cv2.imwrite(str(tmp_path / "air.png"), wide)
+    counts = []
+    for more in ([], ["--tile", 640]):
+        code, out, err = run(tmp_path / "air.png", "--json", "--size", 640, "--min-score", 0.4, *more)
+        assert code == 0 and err == ""
+        counts.append([d["class"] for d in json.loads(out)["detections"]].count("bin"))
+    assert counts[1] >= 3 > counts[0]
+
+
+def test_a_picture_of_too_many_tiles_is_one_line_and_the_rest_is_done(photos: Path, tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "map.png"), np.zeros((5000, 5000), np.uint8))
+    code, out, err = run(tmp_path / "map.png", photos / "litter_cn_0000.jpg", "--json", "--tile", 64, "--size", 64)
+    assert code == 1 and len(out.splitlines()) == 1 and err.count("\n") == 1
+    assert "map.png: 5000x5000 px makes more than 4096 tiles" in err

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detectors import Detections, Detector
+from detectors.errors import ImageError
 from detectors.tiling import TiledDetector, merged, offsets, tile_count, tiles_of
 
 NAMES = ("car", "bicycle")
@@ -164,6 +165,6 @@ def test_settings_that_cannot_work_are_refused(tile: int, overlap: float, batch:
 
 def test_a_picture_of_too_many_tiles_is_refused_before_any_work() -> None:
     oracle = Oracle(np.zeros((0, 4)), np.zeros(0, dtype=int))
-    with pytest.raises(ValueError, match="more than 4096 tiles"):
+    with pytest.raises(ImageError, match="more than 4096 tiles"):
         TiledDetector(oracle, 32, 0.5).detect(np.zeros((1200, 1200, 3), dtype=np.uint8))
     assert oracle.batches == []

@@ -63,9 +63,25 @@ def test_eval_prints_one_json_object_and_draws_sheets(few: Path, tmp_path: Path)
     args = ["eval", "--data", str(few), "--size", "320", "--json", "--sheet", str(tmp_path / "sheet")]
     result = runner.invoke(app, args)
     report = json.loads(result.stdout)
-    assert result.exit_code == 0 and report["size_px"] == 320 and report["backend"] == "openvino"
-    assert {"source", "class", "boxes", "precision", "recall", "ap50", "ap50_95"} <= set(report["rows"][0])
+    (only,) = report["runs"]
+    assert result.exit_code == 0 and only["size_px"] == 320 and only["backend"] == "openvino"
+    assert {"source", "view", "class", "boxes", "precision", "recall", "ap50", "ap50_95"} <= set(only["rows"][0])
+    assert sum(only["confusion"]["litter_cn"]["called"]["bin"].values()) >= 3
+    assert {m["view"] for m in only["means"] if "view" in m} == {"ground", "air"}
     assert (tmp_path / "sheet" / "litter_cn_hits.png").is_file()
+
+
+def test_one_call_measures_several_networks_at_several_sizes_and_writes_the_card(few: Path, tmp_path: Path) -> None:
+    card = tmp_path / "card.md"
+    card.write_text("<!-- figures: eval -->\nYESTERDAY\n<!-- end of figures: eval -->\n")
+    args = ["eval", "--data", str(few), "--model", "street", "--model", "street-int8", "--size", "320", "--size", "256"]
+    result = runner.invoke(app, [*args, "--json", "--card", str(card)])
+    assert result.exit_code == 0, result.output
+    runs = [(run["precision"], run["size_px"]) for run in json.loads(result.stdout)["runs"]]
+    assert runs == [("FP32", 320), ("FP32", 256), ("INT8", 320), ("INT8", 256)]
+    text = card.read_text()
+    assert "mAP50 FP32 320 | mAP50 FP32 256 | mAP50 INT8 320 | mAP50 INT8 256" in text and "YESTERDAY" not in text
+    assert "| litter_cn | ground | bin |" in text and str(few) not in text
 
 
 def test_eval_prints_a_table_with_the_second_backend_too(few: Path) -> None:

@@ -11,6 +11,9 @@ REPOSITORY = Path(__file__).parent.parent
 DATA = (
     "models/street.onnx",
     "models/street.json",
+    "models/street-int8.xml",
+    "models/street-int8.bin",
+    "models/street-int8.json",
     "models/centerface.onnx",
     "edge/up/rules-demo.toml",
     "gateway/registry/standard_demo.toml",
@@ -33,4 +36,8 @@ def test_the_wheel_carries_its_data_files_and_needs_no_torch(tmp_path: Path) -> 
         needs = [line for line in content.read(metadata).decode().splitlines() if line.startswith("Requires-Dist")]
     assert set(DATA) <= names
     default = [line for line in needs if "extra ==" not in line]
-    assert not [line for line in default if "torch" in line or "ultralytics" in line or "opencv-python " in line]
+    assert not [
+        line
+        for line in default
+        if "torch" in line or "ultralytics" in line or "nncf" in line or "opencv-python " in line
+    ]

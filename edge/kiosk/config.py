@@ -12,7 +12,8 @@ from edge.wire.messages import DeviceId
 
 
 class ModelSettings(Struct, frozen=True, forbid_unknown_fields=True):
-    """The network. `path` empty: the one that comes with zhuomu. `threads` 0: the backend decides."""
+    """The network. `path`: a file or the name of one that comes with zhuomu (`street`, `street-int8`), empty for
+    `street`. `threads` 0: the backend decides."""
 
     path: str = ""
     backend: str = "openvino"

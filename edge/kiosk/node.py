@@ -9,6 +9,7 @@ from pathlib import Path
 import structlog
 
 from detectors import load_detector
+from detectors.manifest import is_name
 from detectors.redact import Redactor
 from edge.kiosk.config import KioskSettings, beside, load_rules
 from edge.kiosk.store import KioskStore
@@ -35,7 +36,7 @@ class Kiosk:
         sources = [_source(c.source) for c in settings.camera]
         model = settings.model
         detector = load_detector(
-            beside(settings_file, model.path) if model.path else None,
+            _network(settings_file, model.path),
             backend=model.backend,
             min_score=DETECT_SCORE_MIN,
             threads=model.threads or None,
@@ -155,6 +156,13 @@ def _source(spec: str) -> Source:
     if spec.startswith((*NETWORK, "/dev/video")):
         return Source(spec)
     return check(spec)
+
+
+def _network(settings_file: Path, named: str) -> Path | None:
+    """A network that ships goes by its name alone; anything else is a file."""
+    if not named:
+        return None
+    return Path(named) if is_name(Path(named)) else beside(settings_file, named)
 
 
 def run_until_signal(kiosk: Kiosk) -> None:

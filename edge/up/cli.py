@@ -28,15 +28,14 @@ def up(
         Path | None, typer.Option(help="Keep all state in this folder; otherwise it is deleted at the end.")
     ] = None,
     rules: Annotated[Path, typer.Option(help="Rule file.")] = RULES,
-    model: Annotated[
-        Path | None, typer.Option(help="Network (.onnx with its .json); none: the one that ships.")
-    ] = None,
+    model: Annotated[Path | None, typer.Option(help="Network: a file, or the name of one that ships.")] = None,
     broker: Annotated[
         str | None, typer.Option(help="HOST:PORT of an MQTT broker that runs already; none: the embedded one.")
     ] = None,
 ) -> None:
     """Broker, gateway, registry, console, a kiosk and two handsets on this machine. 一条命令跑通全流程。"""
     from detectors import ModelError
+    from detectors.manifest import located
     from edge.kiosk.config import load_rules
     from edge.link import SettingsError
     from edge.link.broker import BrokerUnusable
@@ -50,8 +49,8 @@ def up(
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: stop.set())
     folder = data.resolve() if data else None
-    network = model.resolve() if model else None
     try:
+        network = located(model).resolve() if model else None
         address = _address(broker) if broker else None
         options = Options(
             [*(source or []), *(more or [])], port, seconds, seed, folder, rules.resolve(), address, network
