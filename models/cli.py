@@ -15,12 +15,13 @@ from detectors.cli import Backend
 from detectors.errors import DetectorError
 from detectors.load import load_detector
 from detectors.manifest import default_model, verified
-from models import MODELS_DIR
+from models import MODELS_DIR, label
 from models.evaluate import SWEEP_SCORE, evaluate, read_set
 from models.locate import shared_dir
 from models.sheet import write_sheets
 
 app = typer.Typer(no_args_is_help=True, help="Train, export, evaluate and list networks.")
+app.command("label")(label.label)
 errors = Console(stderr=True, soft_wrap=True, highlight=False)
 
 
@@ -44,6 +45,7 @@ def train(
     data: Annotated[Path | None, typer.Option(help="Folder with street/ and street_unboxed/.")] = None,
     weights: Annotated[Path | None, typer.Option(help="Weights to start from (.pt).")] = None,
     renders: Annotated[Path | None, typer.Option(help="Rendered pictures with images/ and labels/.")] = None,
+    also: Annotated[Path | None, typer.Option(help="The city's own pictures, a folder of `model label`.")] = None,
     epochs: Annotated[int, typer.Option(min=1, help="Each draws half as many pictures as there are.")] = 24,
     size: Annotated[int, typer.Option(min=64, max=1280, help="Training size, px.")] = 448,
     lr_end: Annotated[float, typer.Option(min=0.0, max=1.0, help="Last learning rate as a share of the first.")] = 0.02,
@@ -55,6 +57,7 @@ def train(
     need_train()
     from models.recipe import prepare
     from models.recipe import train as recipe
+    from models.recipe.city import CityError
 
     checkpoint, teacher = out / "weights" / "last.pt", shared_dir() / "weights" / "yolov8n_coco.pt"
     if resume:
@@ -66,7 +69,10 @@ def train(
     for path in (pictures / "street" / "train" / "images", start, renders or start):
         if not path.exists():
             raise stop(f"{path}: not found; give --data, --weights and --renders, or set ZHUOMU_SHARED")
-    yaml = prepare.prepare(pictures, teacher, out.resolve() / "data", renders)
+    try:
+        yaml = prepare.prepare(pictures, teacher, out.resolve() / "data", renders, also)
+    except CityError as error:
+        raise stop(error) from None
     changes = {"lrf": lr_end} | ({"time": hours} if hours else {})
     typer.echo(recipe.run(yaml, start, teacher, out.resolve(), epochs, size, threads, **changes))
 

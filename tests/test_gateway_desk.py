@@ -92,7 +92,7 @@ def test_a_person_files_one_case_and_rejects_another_with_a_cause_and_a_reason(c
     assert case["state"] == "rejected"
 
 
-def test_without_a_name_or_a_reason_nothing_is_decided_and_the_page_says_what_is_missing(
+def test_without_a_name_a_cause_or_a_reason_nothing_is_decided_and_the_page_says_what_is_missing(
     centre: Centre, page: Page
 ) -> None:
     see(centre, 11)
@@ -100,7 +100,11 @@ def test_without_a_name_or_a_reason_nothing_is_decided_and_the_page_says_what_is
     page.get_by_text("first write your name").wait_for()
     name(page, "李敏")
     card(page, 11).get_by_role("button", name="Reject").click()
-    page.locator(".q-dialog").get_by_role("button", name="Reject").click()
+    dialog = page.locator(".q-dialog")
+    dialog.get_by_role("button", name="Reject").click()
+    page.get_by_text("choose what it was").wait_for()
+    dialog.get_by_text("nothing of the kind").click()
+    dialog.get_by_role("button", name="Reject").click()
     page.get_by_text("give a reason").wait_for()
     assert told(centre, 11)["decision"] == "waiting"
 
@@ -111,6 +115,7 @@ def test_a_case_that_a_colleague_decided_meanwhile_is_refused_in_words(centre: C
     card(page, 21).get_by_role("button", name="Reject").click()
     confirm = centre.registry_http.post(f"/cases/{told(centre, 21)['case_id']}/confirm", json={"person": "Mr Wu"})
     assert confirm.is_success
+    page.locator(".q-dialog").get_by_text("nothing of the kind").click()
     page.locator(".q-dialog").get_by_label("reason").fill("nothing there")
     page.locator(".q-dialog").get_by_role("button", name="Reject").click()
     page.get_by_text("refused, nothing changed").wait_for()

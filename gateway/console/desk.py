@@ -51,6 +51,7 @@ class Desk:
                 self._case_id = case_id
                 self._title.set_text(f"不予立案 Do not file · {case_id}")
                 self._reason.set_value("")
+                self._cause.set_value(None)
                 self._dialog.open()
 
         with ui.element("div").classes("zm-buttons"):
@@ -60,7 +61,7 @@ class Desk:
     def _rejection(self) -> ui.dialog:
         with ui.dialog() as dialog, ui.card():
             self._title = text("", "zm-main")
-            self._cause = ui.radio(words.CAUSES, value="false_alarm").props("dense")
+            self._cause = ui.radio(words.CAUSES, value=None).props("dense")
             most = f"outlined dense maxlength={REASON_CHARS_MAX}"
             self._reason = ui.input("理由 reason").props(most).classes("zm-reason")
             with ui.element("div").classes("zm-buttons"):
@@ -69,10 +70,13 @@ class Desk:
         return dialog
 
     async def _reject(self) -> None:
-        case_id, cause, reason = self._case_id, self._cause.value, str(self._reason.value or "").strip()
-        if not reason:
+        case_id, reason = self._case_id, str(self._reason.value or "").strip()
+        cause: Cause | None = self._cause.value
+        if cause is None:
+            ui.notify("请选择情形 choose what it was", type="warning")
+        elif not reason:
             ui.notify("请填写理由 give a reason", type="warning")
-        elif await self._send(lambda person: self._decider.reject(case_id, person, _cause(cause), reason)):
+        elif await self._send(lambda person: self._decider.reject(case_id, person, cause, reason)):
             self._dialog.close()
 
     def _person(self) -> str:
@@ -92,7 +96,3 @@ class Desk:
             return False
         ui.notify("已提交 done", type="positive")
         return True
-
-
-def _cause(value: object) -> Cause:
-    return "permitted" if value == "permitted" else "other" if value == "other" else "false_alarm"
