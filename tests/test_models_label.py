@@ -1,4 +1,4 @@
-"""`zhuomu model label` end to end: a rendered street, its candidates at a real centre, a person's decisions, the set."""
+"""`zhuomu model label` end to end: a rendered street, a real centre, a person's decisions, the set."""
 
 import json
 from collections.abc import Iterator
@@ -145,9 +145,7 @@ def test_a_false_alarm_is_a_picture_without_that_box_and_the_loss_may_look_there
 def test_the_manifest_names_who_decided_when_and_why_with_which_network(city: City, tmp_path: Path) -> None:
     city.label(tmp_path / "set")
     candidate = city.of("false_alarm")[0]
-    (proof,) = (
-        p for p in entry_of(tmp_path / "set", candidate).proofs if p["candidate_id"] == candidate.candidate_id
-    )
+    (proof,) = (p for p in entry_of(tmp_path / "set", candidate).proofs if p["candidate_id"] == candidate.candidate_id)
     assert (proof["person"], proof["decision"], proof["cause"]) == ("Li Min", "rejected", "false_alarm")
     assert proof["model_sha256"] == candidate.model_sha256 and proof["decided_at"].startswith("20")
     assert proof["reason"] == "seen by myself: false_alarm"

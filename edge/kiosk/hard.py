@@ -189,8 +189,11 @@ class HardExamples:
 
     def _delete(self, names: list[str]) -> None:
         for name in names:
-            (self._folder / name).unlink(missing_ok=True)
             del self._sizes[name]
+            try:
+                (self._folder / name).unlink(missing_ok=True)
+            except OSError as error:
+                self._failed(error)
 
     def _failed(self, error: OSError) -> None:
         self.counters["hard_failed"] += 1

@@ -62,9 +62,12 @@ class Gateway:
     def __init__(self, url: str) -> None:
         self.url = url.rstrip("/")
         try:
-            self._client = httpx.Client(base_url=self.url, timeout=TIMEOUT_S, trust_env=False)
-        except (httpx.InvalidURL, ValueError) as error:
-            raise LabelingError(f"--gateway {url}: not an address ({error}); give http://HOST:PORT") from error
+            host = httpx.URL(self.url).host if self.url.startswith(("http://", "https://")) else ""
+        except httpx.InvalidURL:
+            host = ""
+        if not host:
+            raise LabelingError(f"--gateway {url}: not an address; give http://HOST:PORT")
+        self._client = httpx.Client(base_url=self.url, timeout=TIMEOUT_S, trust_env=False)
 
     def rows(self) -> Iterator[Reviewed]:
         """All candidates, oldest first. Raises LabelingError."""

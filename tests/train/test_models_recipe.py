@@ -7,7 +7,9 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from typer.testing import CliRunner
 
+from models.cli import app
 from models.recipe import prepare, train, windows
 from models.recipe.dataset import IGNORE_FROM, weighted_slots
 from models.recipe.distil import distilled_masks
@@ -130,3 +132,10 @@ def test_a_network_trains_on_the_citys_pictures_beside_the_shared_ones(shared: P
     yaml = prepare.prepare(tmp_path / "data", weights, tmp_path / "run" / "data", also=tmp_path / "set")
     assert f"{name}.jpg" in (yaml.parent / "train.txt").read_text()
     assert train.run(yaml, weights, weights, tmp_path / "run", 1, 64, batch=2).is_file()
+
+
+def test_training_on_a_folder_that_is_no_set_is_one_line(shared: Path, tmp_path: Path) -> None:
+    args = ["train", "--data", str(shared / "data"), "--weights", str(shared / "weights" / "yolov8n_coco.pt")]
+    result = CliRunner().invoke(app, [*args, "--out", str(tmp_path / "run"), "--also", str(tmp_path)])
+    assert result.exit_code == 1 and "make the folder with `zhuomu model label`" in result.stderr
+    assert not (tmp_path / "run").exists()
