@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from fastapi import FastAPI, HTTPException, Query
 from fastapi.responses import FileResponse, Response
 
-from gateway import devices, evidence, feed, queries
+from gateway import devices, evidence, feed, queries, reviewed
 from gateway.counters import Counters
 from gateway.database import Database
 from gateway.evidence import SHA256, EvidenceStore
@@ -66,6 +66,16 @@ def _add_lists(app: FastAPI, database: Database) -> None:
     def candidates(limit: Limit = 50) -> Response:
         with database.read() as tx:
             return _json(queries.candidate_list(tx, limit))
+
+    @app.get("/api/waiting")
+    def waiting(limit: Limit = 50) -> Response:
+        with database.read() as tx:
+            return _json(reviewed.waiting(tx, limit))
+
+    @app.get("/api/reviewed")
+    def decided(after: Number = 0, limit: Annotated[int, Query(ge=1, le=500)] = 200) -> Response:
+        with database.read() as tx:
+            return _json(reviewed.reviewed(tx, after, limit))
 
     @app.get("/api/devices")
     def device_list(limit: Limit = 2000) -> Response:

@@ -129,7 +129,8 @@ class Mirror:
 def apply(tx: sa.Connection, bulk: Bulk, event: RegistryEvent, now: str) -> None:
     """Take over one step of a case."""
     row = {"n": event.n, "case_id": event.case_id, "incident_id": event.incident_id}
-    bulk.add(registry_events, {**row, "kind": event.kind, "at": event.at, "data": event.data})
+    told = {**event.data, "actor": event.actor, "reason": event.reason}
+    bulk.add(registry_events, {**row, "kind": event.kind, "at": event.at, "data": told})
     if event.kind in _STATES:
         incidents.set_state(tx, event.incident_id, _STATES[event.kind], now, case_id=event.case_id)
     for order in event.data.get("orders", []):

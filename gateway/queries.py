@@ -72,7 +72,7 @@ def candidate_list(tx: sa.Connection, limit: int) -> list[Row]:
     newest = sa.select(candidates).order_by(candidates.c.n.desc()).limit(limit)
     rows = [dict(row) for row in tx.execute(newest).mappings()]
     bodies = [msgspec.json.decode(row.pop("payload")) for row in rows]
-    shown = _servable(tx, [picture["sha256"] for body in bodies for picture in body.get("evidence", [])])
+    shown = servable(tx, [picture["sha256"] for body in bodies for picture in body.get("evidence", [])])
     return [row | _candidate(body, shown) for row, body in zip(rows, bodies, strict=True)]
 
 
@@ -98,7 +98,8 @@ def _witnesses(tx: sa.Connection, ids: list[str]) -> dict[str, list[Row]]:
     return found
 
 
-def _servable(tx: sa.Connection, hashes: list[str]) -> set[str]:
+def servable(tx: sa.Connection, hashes: list[str]) -> set[str]:
+    """Those of the pictures that are stored and may be shown."""
     refused = sa.select(evidence_refs.c.sha256).where(
         evidence_refs.c.sha256.in_(hashes), evidence_refs.c.redacted.is_(False)
     )

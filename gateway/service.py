@@ -14,6 +14,7 @@ from edge.wire import up_filter
 from gateway import api, tables
 from gateway.counters import Counters
 from gateway.database import Database
+from gateway.decide import Decider
 from gateway.down import Sender
 from gateway.evidence import EvidenceStore
 from gateway.forward import TIMEOUT_S, Forwarder
@@ -39,7 +40,7 @@ class Gateway:
         self.failed = False
         self.database = Database(settings.url(), tables.metadata, tables.SCHEMA_VERSION)
         self.pictures = EvidenceStore(data / "evidence", settings.evidence_bytes_max)
-        self._client = httpx.Client(base_url=settings.registry_url, timeout=TIMEOUT_S, trust_env=False)
+        self.registry = httpx.Client(base_url=settings.registry_url, timeout=TIMEOUT_S, trust_env=False)
         self.connection = Connection(
             settings.broker, settings.client_id, subscriptions=[(up_filter(), 1)], on_message=self._incoming
         )
@@ -58,9 +59,9 @@ class Gateway:
     def _build(self, s: GatewaySettings) -> None:
         store = BatchStore(self.database, self.pictures, self.counters, utc_now, s.dead_letters_max)
         self.intake = Intake(s, store, self.counters, self.connection, self._committed)
-        self.forwarder = Forwarder(self.database, self._client, self.counters, utc_now, s.forward_workers)
+        self.forwarder = Forwarder(self.database, self.registry, self.counters, utc_now, s.forward_workers)
         self.sender = Sender(self.database, self.connection, self.counters, utc_now, s.resend_s, s.resend_s_max)
-        self.mirror = Mirror(self.database, self._client, self.counters, utc_now, s.poll_s, self.sender.wake)
+        self.mirror = Mirror(self.database, self.registry, self.counters, utc_now, s.poll_s, self.sender.wake)
 
     def start(self) -> None:
         """Begin to take in."""
@@ -77,7 +78,7 @@ class Gateway:
         for thread in self._threads:
             thread.join(max(0.0, deadline - time.monotonic()))
         self.connection.stop(1.0)
-        self._client.close()
+        self.registry.close()
         self.database.close()
 
     def _incoming(self, incoming: Incoming) -> None:
@@ -108,7 +109,8 @@ def run(settings: GatewaySettings) -> bool:
     if settings.console:
         from gateway.console import page  # NiceGUI takes a second to import; a gateway without a page need not wait
 
-        page.add_console(app, gateway.database, gateway.counters, lambda: gateway.connection.connected)
+        decider = Decider(gateway.registry)
+        page.add_console(app, gateway.database, gateway.counters, lambda: gateway.connection.connected, decider)
     ended = threading.Event()
 
     def say_ready() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -13,12 +13,15 @@ from rich.table import Table
 
 from detectors.errors import DetectorError
 from detectors.manifest import SUFFIXES, located, verified
-from models import MODELS_DIR
+from models import MODELS_DIR, label
+from models.labelled import CLASSES
 from models.locate import shared_dir
 from models.measure import evaluate_
 from models.negatives import alarms
+from models.walls import measuring_set
 
 app = typer.Typer(no_args_is_help=True, help="Train, export, evaluate and list networks.")
+app.command("label")(label.label)
 errors = Console(stderr=True, soft_wrap=True, highlight=False)
 
 
@@ -42,17 +45,22 @@ def train(
     data: Annotated[Path | None, typer.Option(help="Folder with street/ and street_unboxed/.")] = None,
     weights: Annotated[Path | None, typer.Option(help="Weights to start from (.pt).")] = None,
     renders: Annotated[Path | None, typer.Option(help="Rendered pictures with images/ and labels/.")] = None,
+    also: Annotated[Path | None, typer.Option(help="The city's own pictures, a folder of `model label`.")] = None,
     epochs: Annotated[int, typer.Option(min=1, help="Each draws half as many pictures as there are.")] = 24,
     size: Annotated[int, typer.Option(min=64, max=1280, help="Training size, px.")] = 448,
     lr_end: Annotated[float, typer.Option(min=0.0, max=1.0, help="Last learning rate as a share of the first.")] = 0.02,
     hours: Annotated[float | None, typer.Option(min=0.01, help="Fit the epochs into so many hours.")] = None,
     threads: Annotated[int, typer.Option(min=1)] = 2,
+    unmasked: Annotated[
+        bool, typer.Option("--unmasked", help="What a source does not label counts as background; to compare with.")
+    ] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
 ) -> None:
     """Train on the shared pictures with the loss masked by source; a checkpoint after every epoch."""
     need_train()
     from models.recipe import prepare
     from models.recipe import train as recipe
+    from models.recipe.city import CityError
 
     checkpoint, teacher = out / "weights" / "last.pt", shared_dir() / "weights" / "yolov8n_coco.pt"
     if resume:
@@ -64,9 +72,12 @@ def train(
     for path in (pictures / "street" / "train" / "images", start, renders or start):
         if not path.exists():
             raise stop(f"{path}: not found; give --data, --weights and --renders, or set ZHUOMU_SHARED")
-    yaml = prepare.prepare(pictures, teacher, out.resolve() / "data", renders)
-    changes = {"lrf": lr_end} | ({"time": hours} if hours else {})
-    typer.echo(recipe.run(yaml, start, out.resolve(), epochs, size, threads, **changes))
+    try:
+        yaml = prepare.prepare(pictures, teacher, out.resolve() / "data", renders, also)
+    except CityError as error:
+        raise stop(error) from None
+    changes: dict[str, Any] = {"lrf": lr_end} | ({"time": hours} if hours else {})
+    typer.echo(recipe.run(yaml, start, out.resolve(), epochs, size, threads, not unmasked, **changes))
 
 
 @app.command()
@@ -113,6 +124,20 @@ def quantise(
 
 app.command("eval")(evaluate_)
 app.command()(alarms)
+
+
+@app.command()
+def ads(
+    folder: Annotated[Path, typer.Argument(help="Where images/ and labels/ go.")],
+    count: Annotated[int, typer.Option(min=1, max=10_000)] = 200,
+    seed: Annotated[int, typer.Option(min=0)] = 9,
+    data: Annotated[Path | None, typer.Option(help="Folder with street_unboxed/.")] = None,
+) -> None:
+    """Paste rendered ads onto photographs of walls that were not trained on, for `model eval --data`."""
+    try:
+        typer.echo(measuring_set(data or shared_dir() / "data", folder, count, seed, CLASSES.index("poster")))
+    except (ValueError, OSError) as error:
+        raise stop(error) from None
 
 
 @app.command("list")

@@ -1,6 +1,10 @@
-"""Which classes each picture source labels: all that a figure may be taken from."""
+"""The class list, and which classes each picture source labels: all that a figure may be taken from."""
 
 from __future__ import annotations
+
+from models import MODELS_DIR
+
+CLASSES: tuple[str, ...] = tuple((MODELS_DIR / "classes.txt").read_text(encoding="utf-8").split())
 
 CONTEXT = (
     "person",

@@ -12,6 +12,7 @@ from typing import Any
 from detectors import Detector, load_detector
 from detectors.redact import Redactor
 from edge.kiosk.config import CameraSettings, load_rules
+from edge.kiosk.hard import HardExamples, HardLimits, Origin
 from edge.kiosk.store import KioskStore
 from edge.kiosk.watcher import Tools, Watcher
 from edge.link import Broker, Link, Outbox
@@ -48,13 +49,16 @@ def run(folder: Path, seed: int, detector: Detector, seconds: float = 90.0, fps:
         for p in street.calibration_points()
     ]
     outbox = Outbox(folder / f"{seed}.db", "kiosk-1")
+    evidence = EvidenceMaker(Redactor(), Sealed(folder / f"originals-{seed}", 10**9))
+    origin = Origin("kiosk-1", detector.model_name, detector.model_sha256)
     tools = Tools(
         link=Link(outbox, Broker(port=1), "kiosk", handlers={}),
         store=KioskStore(outbox),
         detector=detector,
-        evidence=EvidenceMaker(Redactor(), Sealed(folder / f"originals-{seed}", 10**9)),
+        evidence=evidence,
         rules=load_rules(RULES),
         anchors=folder,
+        hard=HardExamples(folder / "hard", evidence, origin, HardLimits()),
     )
     camera = CameraSettings("street", "none", calibration=_points(points), zone=zones)
     watcher = Watcher(camera, tools, gone_s=30.0)

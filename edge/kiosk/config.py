@@ -56,6 +56,8 @@ class KioskSettings(Struct, frozen=True, forbid_unknown_fields=True):
     gone_s: Annotated[float, Meta(gt=0)] = 120.0
     originals_bytes_max: Annotated[int, Meta(ge=0)] = 2 * 1024**3
     outbox_bytes_max: Annotated[int, Meta(ge=1024**2)] = 2 * 1024**3
+    hard_bytes_max: Annotated[int, Meta(ge=0)] = 256 * 1024**2
+    hard_per_hour_max: Annotated[int, Meta(ge=0)] = 6
 
 
 def load_settings(path: Path) -> KioskSettings:

@@ -12,6 +12,7 @@ from detectors import load_detector
 from detectors.manifest import is_name
 from detectors.redact import Redactor
 from edge.kiosk.config import KioskSettings, beside, load_rules
+from edge.kiosk.hard import HardExamples, HardLimits, Origin
 from edge.kiosk.store import KioskStore
 from edge.kiosk.watcher import Tools, Watcher
 from edge.link import Limits, Link, Outbox
@@ -58,7 +59,10 @@ class Kiosk:
             health=self._health,
             losses=self.counters,
         )
-        tools = Tools(self.link, self._store, detector, self.evidence, rules, anchors)
+        origin = Origin(settings.device, detector.model_name, detector.model_sha256)
+        limits = HardLimits(settings.hard_bytes_max, settings.hard_per_hour_max)
+        self._hard = HardExamples(data / "hard", self.evidence, origin, limits)
+        tools = Tools(self.link, self._store, detector, self.evidence, rules, anchors, self._hard)
         self._cameras = [
             Camera(c.name, source, loop=c.loop) for c, source in zip(settings.camera, sources, strict=True)
         ]
@@ -82,6 +86,7 @@ class Kiosk:
             "pictures_withheld": self.evidence.withheld,
             "originals_deleted": self.evidence.sealed.deleted,
             "messages_postponed": sum(w.postponed for w in self._watchers.values()),
+            **self._hard.counters,
         }
 
     def _watch(self, stop: threading.Event) -> None:

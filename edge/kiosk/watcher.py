@@ -10,7 +10,9 @@ import numpy as np
 import structlog
 
 from detectors import Detections, Detector
+from edge.kiosk import example
 from edge.kiosk.config import CameraSettings, ground_of
+from edge.kiosk.hard import HardExamples, is_grey
 from edge.kiosk.store import KioskStore
 from edge.link import Link, OutboxFull
 from edge.watch.boxes import BLOCKERS, CASE_CLASS, Box
@@ -39,6 +41,7 @@ class Tools:
     evidence: EvidenceMaker
     rules: RuleBook
     anchors: Path
+    hard: HardExamples | None = None
 
 
 class Watcher:
@@ -95,6 +98,8 @@ class Watcher:
             return
         decision = decide(self._tools.rules, spot, self.camera.zone, shot.at)
         if not decision.file:
+            if self._tools.hard is not None and is_grey(spot, decision):
+                self._tools.hard.grey(spot, decision, shot, found)
             return
         try:
             self._file(spot, decision, shot, found)
@@ -110,6 +115,8 @@ class Watcher:
         candidate = self._candidate(spot, decision, shot, pictures)
         self._keep_anchor(spot, shot.image)
         self._tools.link.send(candidate, *pictures, within=self._tools.store.saving(spot))
+        if self._tools.hard is not None:
+            self._tools.hard.filed(candidate, pictures, found)
         log.info("candidate", camera=self.camera.name, case_class=spot.case_class, why=decision.why)
 
     def _candidate(self, spot: Spot, decision: Decision, shot: Shot, pictures: list[Evidence]) -> Candidate:
@@ -172,6 +179,9 @@ class Watcher:
         seen = look(request, shot.image, sightings, blockers, self._anchor(request.place_id))
         pictures = self._tools.evidence.look(shot.image, scaled(request, shot.image), found)
         self._pictures.setdefault(request.verify_id, []).extend(pictures)
+        if seen.overruled and self._tools.hard is not None:
+            subject = example.Seen(label=request.label, score=0.0, box=scaled(request, shot.image))
+            self._tools.hard.overruled(request, seen.reason, shot, subject, found)
         picture = pictures[0].sha256 if pictures else None
         taken = Look(at=shot.at, verdict=seen.verdict, score=seen.score, reason=seen.reason, picture=picture)
         check.add(taken, shot.mono_s)

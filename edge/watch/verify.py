@@ -26,11 +26,13 @@ ANCHOR_PX = 64
 
 @dataclass(frozen=True)
 class Seen:
-    """One look's answer with the surest detection's score and the reason in words."""
+    """One look's answer with the surest detection's score and the reason in words. `overruled`: the place's own picture
+    says still there, against the detector."""
 
     verdict: Answer
     score: float
     reason: str
+    overruled: bool = False
 
 
 def look(
@@ -55,7 +57,8 @@ def look(
         return Seen("cannot_see", 0.0, blind)
     same = likeness(anchor, crop(image, box, margin=0.0)) if anchor is not None else 0.0
     if same >= LIKENESS_STILL:
-        return Seen("still_there", same, f"the place looks as it did ({same:.2f}), though nothing was detected")
+        words = f"the place looks as it did ({same:.2f}), though nothing was detected"
+        return Seen("still_there", same, words, overruled=True)
     return Seen("cleared", 0.0, f"nothing of that kind there (likeness to before {same:.2f})")
 
 

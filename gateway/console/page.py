@@ -10,9 +10,11 @@ from nicegui import run, ui
 from sqlalchemy.exc import OperationalError
 
 from gateway.console import panels
+from gateway.console.desk import Desk
 from gateway.console.snapshot import Snapshots
 from gateway.counters import Counters
 from gateway.database import Database
+from gateway.decide import Decider
 
 STATIC = Path(__file__).parent.parent / "static"
 STATIC_URL = "/zhuomu-static"
@@ -30,7 +32,9 @@ LIMITS_SHOWN = (
 )
 
 
-def add_console(app: FastAPI, database: Database, counters: Counters, is_up: Callable[[], bool]) -> None:
+def add_console(
+    app: FastAPI, database: Database, counters: Counters, is_up: Callable[[], bool], decider: Decider
+) -> None:
     """Mount the console at `/`. Call it after all other routes: it takes every path that is left."""
     snapshots = Snapshots(database, counters)
     nicegui_app.add_static_files(STATIC_URL, STATIC)
@@ -38,13 +42,13 @@ def add_console(app: FastAPI, database: Database, counters: Counters, is_up: Cal
     @ui.page("/", title=TITLE)
     async def console() -> None:
         ui.add_head_html(f'<link rel="stylesheet" href="{STATIC_URL}/console.css">')
-        await _page(snapshots, is_up)
+        await _page(snapshots, is_up, decider)
 
     logging.getLogger("nicegui").setLevel(logging.WARNING)
     ui.run_with(app, title=TITLE, favicon=STATIC / "favicon.svg", show_welcome_message=False, tailwind=False)
 
 
-async def _page(snapshots: Snapshots, is_up: Callable[[], bool]) -> None:
+async def _page(snapshots: Snapshots, is_up: Callable[[], bool], decider: Decider) -> None:
     with ui.element("main").classes("zm-page"):
         pill, limits = _header()
         counts = panels.Counts()
@@ -55,6 +59,7 @@ async def _page(snapshots: Snapshots, is_up: Callable[[], bool]) -> None:
             )
             events = panels.Panel("动态", "What happened", "zm-events", panels.events, "— 尚无 none yet —")
             devices = panels.Panel("设备", "Devices", "zm-devices", panels.devices, "— 尚无 none yet —")
+            desk = Desk(decider)
             letters = panels.Panel("死信", "Dead letters", "zm-letters", panels.dead_letters, "— 无 none —")
 
     async def refresh() -> None:
@@ -73,6 +78,7 @@ async def _page(snapshots: Snapshots, is_up: Callable[[], bool]) -> None:
         events.show(view.events)
         devices.show(view.devices)
         letters.show(view.dead_letters)
+        desk.show(view.waiting)
 
     await refresh()
     ui.timer(REFRESH_S, refresh)

@@ -18,7 +18,15 @@ def text(content: str, classes: str) -> ui.label:
 class Panel:
     """A titled box whose body is built anew by `draw(rows)` when the rows differ from the last ones."""
 
-    def __init__(self, chinese: str, english: str, classes: str, draw: Callable[[list[Row]], None], empty: str) -> None:
+    def __init__(
+        self,
+        chinese: str,
+        english: str,
+        classes: str,
+        draw: Callable[[list[Row]], None],
+        empty: str,
+        head: Callable[[], None] | None = None,
+    ) -> None:
         self._draw = draw
         self._empty = empty
         self._rows: list[Row] | None = None
@@ -26,6 +34,8 @@ class Panel:
             with ui.element("h2"):
                 text(chinese, "zm-zh")
                 text(english, "zm-en")
+            if head is not None:
+                head()
             self._body = ui.element("div").classes("zm-body")
 
     def show(self, rows: list[Row]) -> None:
@@ -66,7 +76,7 @@ def candidates(rows: list[Row]) -> None:
     """Newest candidates with their redacted pictures."""
     for row in rows:
         with ui.element("article").classes("zm-candidate"):
-            _picture(row)
+            picture(row)
             with ui.element("div").classes("zm-lines"):
                 chinese, english = words.CLASSES.get(row["case_class"], (row["case_class"], ""))
                 with ui.element("div").classes("zm-head"):
@@ -76,9 +86,10 @@ def candidates(rows: list[Row]) -> None:
                 text(f"{row['device']}/{row['camera']} · {row['place_id']}", "zm-sub")
 
 
-def _picture(row: Row) -> None:
-    shown = [picture for picture in row["evidence"] if picture["url"]]
-    crops = [picture for picture in shown if picture["kind"] == "crop"] or shown
+def picture(row: Row) -> None:
+    """The thing itself, or the words that its picture is not there."""
+    shown = [one for one in row["evidence"] if one["url"]]
+    crops = [one for one in shown if one["kind"] == "crop"] or shown
     if crops:
         ui.element("img").props(f'src="{crops[0]["url"]}" loading=lazy alt="redacted"').classes("zm-picture")
     else:

@@ -5,7 +5,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
-from gateway import devices, feed, queries
+from gateway import devices, feed, queries, reviewed
 from gateway.counters import Counters
 from gateway.database import Database
 
@@ -14,6 +14,7 @@ CANDIDATES = 12
 DEVICES = 60
 DEAD_LETTERS = 20
 EVENTS = 40
+WAITING = 30
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,7 @@ class View:
     dead_letters: list[dict[str, Any]] = field(default_factory=list)
     events: list[dict[str, Any]] = field(default_factory=list)
     counters: dict[str, int] = field(default_factory=dict)
+    waiting: list[dict[str, Any]] = field(default_factory=list)
 
 
 class Snapshots:
@@ -55,4 +57,5 @@ class Snapshots:
                 queries.dead_letter_list(tx, DEAD_LETTERS),
                 feed.newest(tx, EVENTS),
                 self._counters.snapshot(),
+                reviewed.waiting(tx, WAITING),
             )

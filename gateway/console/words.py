@@ -36,6 +36,11 @@ DEVICE_KINDS: dict[str, str] = {
     "drone": "无人机 drone",
     "": "未知 unknown",
 }
+CAUSES: dict[str, str] = {
+    "false_alarm": "误报：没有此类物体 false alarm: nothing of the kind is there",
+    "permitted": "属实但合法 it is there, and allowed",
+    "other": "其他 other",
+}
 WARN_WHEN_SOME = frozenset({"dead_letters"})
 
 

@@ -67,11 +67,13 @@ class VerdictBody(BaseModel):
 
 
 class ConfirmBody(BaseModel):
-    """A named person files a reported case, or does not (then with a reason)."""
+    """A named person files a reported case, or does not (then with a reason). `cause` of a rejection: nothing of the
+    kind is there (false_alarm), it is there but allowed (permitted), or neither (other)."""
 
     person: Name
     file: bool = True
     reason: Text = ""
+    cause: Literal["false_alarm", "permitted", "other"] = "false_alarm"
 
 
 class DecideBody(BaseModel):
@@ -125,7 +127,7 @@ def _add_steps(app: FastAPI, registry: Registry) -> None:
             return registry.command(case_id, File(body.person, body.reason), key)
         if not body.reason.strip():
             raise HTTPException(422, "a case that is not filed needs a reason")
-        return registry.command(case_id, Reject(body.person, body.reason), key)
+        return registry.command(case_id, Reject(body.person, body.reason, body.cause), key)
 
     @app.post("/cases/{case_id}/decide")
     def decide(case_id: str, body: DecideBody, key: OptionalKey = "") -> Answered:

@@ -96,10 +96,11 @@ class File:
 
 @dataclass(frozen=True)
 class Reject:
-    """Do not file; a person says why."""
+    """Do not file; a person says why. `cause`: whether the thing was there at all, which training data must know."""
 
     person: str
     reason: str
+    cause: Literal["false_alarm", "permitted", "other"] = "false_alarm"
 
 
 @dataclass(frozen=True)

@@ -59,7 +59,9 @@ def _file(case: Case, command: File, now: datetime) -> Step:
 
 def _reject(case: Case, command: Reject) -> Step:
     _need(case, "reject", State.REPORTED)
-    return _with(case, state=State.REJECTED), [Event("rejected", command.person, command.reason)]
+    return _with(case, state=State.REJECTED), [
+        Event("rejected", command.person, command.reason, {"cause": command.cause})
+    ]
 
 
 def _dispatch(case: Case, command: Dispatch, now: datetime, rules: Rules) -> Step:

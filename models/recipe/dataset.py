@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 from ultralytics.data.dataset import YOLODataset
 
+from models.labelled import CLASSES
 from models.recipe.prepare import read_rows
-from models.recipe.sources import CLASSES, source_of
+from models.recipe.sources import source_of
 
 IGNORE_FROM = len(CLASSES)  # a box of class id c + IGNORE_FROM marks where class c is neither positive nor negative
 EPOCH_SHARE = 0.25

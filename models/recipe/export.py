@@ -13,7 +13,8 @@ import torch
 from ultralytics import YOLO
 
 from detectors.manifest import sha256_of
-from models.recipe.sources import CLASSES, FROM_COCO
+from models.labelled import CLASSES
+from models.recipe.sources import FROM_COCO
 from models.recipe.train import ARGS
 from models.recipe.two_heads import TwoHeads
 

@@ -8,8 +8,9 @@ import torch
 from ultralytics.utils.loss import v8DetectionLoss
 from ultralytics.utils.tal import make_anchors
 
+from models.labelled import CLASSES
 from models.recipe.dataset import IGNORE_FROM
-from models.recipe.sources import ALIKE, CLASS_ID, CLASSES, SOURCES, known_classes, source_of
+from models.recipe.sources import ALIKE, CLASS_ID, SOURCES, known_classes, source_of
 
 
 def source_masks() -> dict[str, torch.Tensor]:

@@ -10,8 +10,9 @@ import numpy as np
 
 from models import MODELS_DIR
 from models.handboxes import read_boxes
-from models.labelled import LABELLED
-from models.recipe.sources import CLASS_ID, CLASSES, SOURCES, source_of
+from models.labelled import CLASSES, LABELLED
+from models.recipe.city import city_pictures, untaught
+from models.recipe.sources import CLASS_ID, SOURCES, source_of
 from models.recipe.teacher import SURE, cached
 from models.recipe.windows import window_of
 from models.walls import TRAINED, compose_set, plain_walls
@@ -72,14 +73,17 @@ def write_rows(path: Path, rows: np.ndarray) -> None:
     path.write_text("".join(f"{int(r[0])} " + " ".join(f"{v:.6f}" for v in r[1:]) + "\n" for r in rows))
 
 
-def add_picture(picture: Path, name: str, label: Path, taught: list[list[float]], out: Path) -> Path:
-    """Link one picture into the folder with its merged labels and its ignored boxes beside it."""
+def add_picture(
+    picture: Path, name: str, label: Path, taught: list[list[float]], out: Path, ignore: Path | None = None
+) -> Path:
+    """Link one picture into the folder with its merged labels and its ignored boxes (its own, too) beside it."""
     source = source_of(name)
     ids = {CLASSES.index(c) for c in (*source.labelled, *source.absent)}
     rows = np.array(taught, dtype=np.float64).reshape(-1, 6) if source.teacher else np.zeros((0, 6))
     positives, ignored = merge(read_rows(label), rows, ids)
     write_rows(out / "labels" / f"{Path(name).stem}.txt", positives)
-    write_rows(out / "ignore" / f"{Path(name).stem}.txt", ignored)
+    own = [read_rows(ignore)] if ignore else []
+    write_rows(out / "ignore" / f"{Path(name).stem}.txt", np.vstack([ignored, *own]))
     link = out / "images" / name
     link.symlink_to(picture.resolve())
     return link
@@ -91,12 +95,14 @@ def is_dev(name: str) -> bool:
     return source in LABELLED and number.isdecimal() and int(number) % DEV_EVERY == DEV_EVERY - 1
 
 
-def prepare(data: Path, weights: Path, out: Path, renders: Path | None = None) -> Path:
+def prepare(data: Path, weights: Path, out: Path, renders: Path | None = None, also: Path | None = None) -> Path:
     """Build `out` (images, labels, ignore, lists, street.yaml, dev/) and return the yaml's path.
 
     data: the folder that holds street/ and street_unboxed/; renders: a folder of the sample street's
-    images/ and labels/ in our class ids, or None. The teacher's boxes are cached beside `out`.
+    images/ and labels/ in our class ids, or None; also: the city's own pictures (a folder of `model label`).
+    The teacher's boxes are cached beside `out`. Raises CityError when `also` cannot be used.
     """
+    city = city_pictures(also) if also else {}
     for part in ("images", "labels", "ignore", "dev/images", "dev/labels"):
         shutil.rmtree(out / part, ignore_errors=True)
         (out / part).mkdir(parents=True)
@@ -108,13 +114,14 @@ def prepare(data: Path, weights: Path, out: Path, renders: Path | None = None) -
     walls = plain_walls(data, TRAINED)
     pictures = {n: p for n, p in every.items() if not is_dev(n)} | walls
     asked = {n: p for n, p in pictures.items() if SOURCES[Path(n).stem.rpartition("_")[0]].teacher}
-    taught = cached(asked | graffiti(data), weights, out.parent / "teacher.json")
+    taught = cached(asked | graffiti(data) | city, weights, out.parent / "teacher.json")
     links = [
         add_picture(p, n, street / "labels" / f"{Path(n).stem}.txt", taught.get(n, []), out)
         for n, p in pictures.items()
     ]
     facades = [p for n, p in pictures.items() if n.startswith("facade_ads")]
     links += add_graffiti(data, taught, out) + add_pasted([*walls.values(), *facades], out)
+    links += [add_city(p, n, untaught(n, taught.get(n, [])), out) for n, p in city.items()]
     links += add_renders(renders, out) if renders else []
     return write_yaml(out, links)
 
@@ -145,6 +152,12 @@ def add_pasted(walls: list[Path], out: Path, count: int = 500, seed: int = 6) ->
     for path, rows in made:
         write_rows(out / "labels" / f"{path.stem}.txt", np.column_stack([np.full(len(rows), POSTER), rows]))
     return [path for path, _ in made]
+
+
+def add_city(picture: Path, name: str, taught: list[list[float]], out: Path) -> Path:
+    """One of the city's pictures with the boxes, and the places that nobody judged, of its own folder."""
+    folder, text = picture.parent.parent, f"{picture.stem}.txt"
+    return add_picture(picture, name, folder / "labels" / text, taught, out, folder / "ignore" / text)
 
 
 def add_renders(renders: Path, out: Path, seed: int = 5) -> list[Path]:

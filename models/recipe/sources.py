@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from models import MODELS_DIR
-from models.labelled import FACADE, LABELLED
+from models.city.judged import PREFIX as CITY
+from models.labelled import CLASSES, FACADE, LABELLED
 
-CLASSES: tuple[str, ...] = tuple((MODELS_DIR / "classes.txt").read_text(encoding="utf-8").split())
 CLASS_ID: dict[str, int] = {name: i for i, name in enumerate(CLASSES)}
 
 # Our class -> its name in the COCO teacher (../shared/weights/yolov8n_coco.pt).
@@ -77,6 +76,8 @@ SOURCES: dict[str, Source] = {
             teacher=False,
             weight=0.3,
         ),
+        # Pictures of `zhuomu model label`, one source for each class, because in each people judged that class alone.
+        *(Source(f"{CITY}{name}", (name,), weight=2.0) for name in CLASSES),
     )
 }
 
@@ -85,7 +86,9 @@ def source_of(path: str | Path) -> Source:
     """Source of a picture by its file name, `<source>_<number>.jpg`."""
     name = Path(path).stem.rpartition("_")[0]
     if name not in SOURCES:
-        raise ValueError(f"{path}: unknown source '{name}'; known: {', '.join(SOURCES)}")
+        raise ValueError(
+            f"{path}: unknown source '{name}'; known: {', '.join(s for s in SOURCES if not s.startswith(CITY))}"
+        )
     return SOURCES[name]
 
 

@@ -9,7 +9,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from models.recipe.sources import CLASS_ID, CLASSES, COCO_NAME
+from models.labelled import CLASSES
+from models.recipe.sources import CLASS_ID, COCO_NAME
 
 COCO_CLASSES = 80  # the width of the classification branch depends on it, so ours keeps it
 

@@ -12,9 +12,9 @@ from ultralytics.models.yolo.detect import DetectionTrainer
 from ultralytics.nn.tasks import DetectionModel
 from ultralytics.utils import colorstr
 
+from models.labelled import CLASSES
 from models.recipe.dataset import StreetDataset
 from models.recipe.loss import MaskedLoss
-from models.recipe.sources import CLASSES
 from models.recipe.start import COCO_CLASSES, copy_coco, give_classes, unfold_norms
 
 HAS_BFLOAT16 = "avx512_bf16" in (Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else "")

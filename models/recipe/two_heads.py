@@ -12,7 +12,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from models.recipe.sources import CLASS_ID, CLASSES, COCO_NAME, FROM_COCO
+from models.labelled import CLASSES
+from models.recipe.sources import CLASS_ID, COCO_NAME, FROM_COCO
 
 TRUNK_LAYERS = 5  # of YOLOv8: up to the features at stride 8
 

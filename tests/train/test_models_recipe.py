@@ -1,15 +1,20 @@
 """The training recipe (needs the extra `train`): masks, merged labels, windows, weighted draws."""
 
+import shutil
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
+from typer.testing import CliRunner
 
-from models.recipe import prepare, windows
+from models.cli import app
+from models.labelled import CLASSES
+from models.recipe import prepare, train, windows
 from models.recipe.dataset import IGNORE_FROM, weighted_slots
 from models.recipe.loss import exclusive, ignore_mask, source_masks
-from models.recipe.sources import CLASS_ID, CLASSES, SOURCES, source_of
+from models.recipe.sources import CITY, CLASS_ID, SOURCES, source_of
 
 
 def test_the_class_list_is_the_shared_one_and_two_more(shared: Path) -> None:
@@ -30,6 +35,8 @@ def test_a_class_nobody_looked_for_gives_no_loss() -> None:
 
 def test_posters_are_learned_from_the_sources_that_show_them_and_absent_on_all_others() -> None:
     for name, source in SOURCES.items():
+        if name.startswith(CITY):
+            continue  # real streets have stalls and posters
         assert source_masks()[name][CLASS_ID["stall"]] == source_masks()[name][CLASS_ID["poster"]] == 1, name
         assert ("poster" in source.labelled) == (name in ("graffiti", "pasted", "street_sim")), name
 
@@ -86,3 +93,56 @@ def test_draws_follow_the_weights() -> None:
 
 def test_ignored_classes_start_after_the_real_ones() -> None:
     assert len(CLASSES) == IGNORE_FROM
+
+
+def test_in_a_picture_of_the_city_the_loss_knows_the_judged_class_and_the_teachers() -> None:
+    mask = source_masks()[f"{CITY}litter_heap"]
+    assert mask[CLASS_ID["litter_heap"]] == 1 and mask[CLASS_ID["bin_overflow"]] == mask[CLASS_ID["stall"]] == 0
+    assert mask[CLASS_ID["person"]] == 1
+
+
+def city_set(folder: Path, label: str, boxes: str, ignored: str) -> str:
+    """A set of `model label` with one picture; returns the picture's name."""
+    name = f"{CITY}{label}_0123456789abcdef"
+    for part in ("images", "labels", "ignore"):
+        (folder / part).mkdir(parents=True)
+    noise = np.random.default_rng(1).integers(0, 255, (96, 128, 3), np.uint8)
+    cv2.imwrite(str(folder / "images" / f"{name}.jpg"), noise)
+    (folder / "labels" / f"{name}.txt").write_text(boxes)
+    (folder / "ignore" / f"{name}.txt").write_text(ignored)
+    (folder / "train.txt").write_text(f"./images/{name}.jpg\n")
+    return name
+
+
+def test_where_people_rejected_a_thing_the_teacher_has_no_say(tmp_path: Path) -> None:
+    """The teacher is sure of a bicycle and a person; people said that no bicycle is there."""
+    name = city_set(tmp_path / "set", "bicycle", "", "4 0.10 0.50 0.20 1.00\n")
+    for part in ("images", "labels", "ignore"):
+        (tmp_path / "out" / part).mkdir(parents=True)
+    taught = [[CLASS_ID["bicycle"], 0.9, 0.4, 0.4, 0.6, 0.6], [CLASS_ID["person"], 0.9, 0.0, 0.0, 0.2, 0.2]]
+    ((file, picture),) = prepare.city_pictures(tmp_path / "set").items()
+    prepare.add_city(picture, file, prepare.untaught(file, taught), tmp_path / "out")
+    assert prepare.read_rows(tmp_path / "out" / "labels" / f"{name}.txt")[:, 0].tolist() == [CLASS_ID["person"]]
+    rows = prepare.read_rows(tmp_path / "out" / "ignore" / f"{name}.txt")
+    assert rows.tolist() == [[4, 0.1, 0.5, 0.2, 1.0]]
+
+
+def test_a_network_trains_on_the_citys_pictures_beside_the_shared_ones(shared: Path, tmp_path: Path) -> None:
+    """One epoch of a few small pictures, from folder to checkpoint."""
+    name = city_set(tmp_path / "set", "litter_heap", "0 0.5 0.5 0.4 0.4\n", "0 0.1 0.5 0.2 1.0\n")
+    for part, ending in (("images", "jpg"), ("labels", "txt")):
+        folder = tmp_path / "data" / "street" / "train" / part
+        folder.mkdir(parents=True)
+        for number in range(4):
+            shutil.copy(shared / "data" / "street" / "train" / part / f"litter_cn_{number:04d}.{ending}", folder)
+    weights = shared / "weights" / "yolov8n_coco.pt"
+    yaml = prepare.prepare(tmp_path / "data", weights, tmp_path / "run" / "data", also=tmp_path / "set")
+    assert f"{name}.jpg" in (yaml.parent / "train.txt").read_text()
+    assert train.run(yaml, weights, tmp_path / "run", 1, 64, batch=2).is_file()
+
+
+def test_training_on_a_folder_that_is_no_set_is_one_line(shared: Path, tmp_path: Path) -> None:
+    args = ["train", "--data", str(shared / "data"), "--weights", str(shared / "weights" / "yolov8n_coco.pt")]
+    result = CliRunner().invoke(app, [*args, "--out", str(tmp_path / "run"), "--also", str(tmp_path)])
+    assert result.exit_code == 1 and "make the folder with `zhuomu model label`" in result.stderr
+    assert not (tmp_path / "run").exists()

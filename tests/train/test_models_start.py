@@ -10,8 +10,9 @@ import pytest
 import torch
 from ultralytics import YOLO
 
+from models.labelled import CLASSES
 from models.recipe.export import export, ready
-from models.recipe.sources import CLASS_ID, CLASSES, COCO_NAME, FROM_COCO
+from models.recipe.sources import CLASS_ID, COCO_NAME, FROM_COCO
 from models.recipe.start import copy_coco, unfold_norms
 from models.recipe.trainer import StreetModel
 from models.recipe.two_heads import TRUNK_LAYERS, TwoHeads, check_trunk
