@@ -60,6 +60,7 @@ class Spot:
     candidate_id: str = ""
     labels: dict[str, int] = field(default_factory=dict)
     lead: float = 0.0
+    disputed_s: float = 0.0
 
     @property
     def label(self) -> str:
@@ -78,8 +79,8 @@ class Spot:
 
     @property
     def dwell_s(self) -> float:
-        """From first to last sighting, seconds."""
-        return (self.last_seen - self.first_seen).total_seconds()
+        """Seconds from first to last sighting, less those in which it was rather a person or vehicle (`rivals`)."""
+        return max(0.0, (self.last_seen - self.first_seen).total_seconds() - self.disputed_s)
 
 
 @dataclass
@@ -121,7 +122,7 @@ class PlaceMemory:
             self._miss(spot, blockers, step_s, change)
         change.seen = [spot for spot, _ in pairs]
         self.spots += change.seen[len(pairs) - len(fresh) :]
-        self._weigh(seen, blockers)
+        self._weigh(seen, blockers, step_s)
         may = {spot.spot_id for spot in standing(self.spots)}
         change.due = [s for s in change.seen if s.state == "watching" and s.spot_id in may]
         return change
@@ -157,11 +158,12 @@ class PlaceMemory:
                 used.add(j)
         return pairs, [s for j, s in enumerate(sightings) if j not in used]
 
-    def _weigh(self, seen: dict[str, Sighting], blockers: Sequence[Blocker]) -> None:
+    def _weigh(self, seen: dict[str, Sighting], blockers: Sequence[Blocker], step_s: float) -> None:
         for spot in self.spots:
             sighting = seen.get(spot.spot_id)
             disputed = dispute(spot.case_class, sighting.box if sighting else spot.box, blockers)
             spot.lead = new_lead(spot.lead, sighting.score if sighting else 0.0, disputed)
+            spot.disputed_s += step_s if disputed > 0 and spot.lead <= 0 else 0.0
 
     def _hit(self, spot: Spot, sighting: Sighting, at: datetime) -> None:
         if self._is_ghost(spot):
@@ -215,7 +217,7 @@ def _restart(spot: Spot, sighting: Sighting, at: datetime) -> None:
     spot.first_seen = spot.last_seen = at
     spot.box, spot.score = sighting.box, sighting.score
     spot.hits = spot.looks = 1
-    spot.unseen_s = spot.lead = 0.0
+    spot.unseen_s = spot.lead = spot.disputed_s = 0.0
     spot.labels = {sighting.label: 1}
 
 
