@@ -91,10 +91,10 @@ def _count(tx: sa.Connection, table: sa.Table, where: sa.ColumnElement[bool] | N
 
 def _witnesses(tx: sa.Connection, ids: list[str]) -> dict[str, list[Row]]:
     w = witnesses
-    columns = (w.c.incident_id, w.c.device, w.c.camera, w.c.place_id, w.c.candidate_id, w.c.reason)
-    columns += (w.c.x1, w.c.y1, w.c.x2, w.c.y2)
+    named = (w.c.incident_id, w.c.device, w.c.camera, w.c.place_id, w.c.candidate_id, w.c.reason)
+    box = (w.c.x1, w.c.y1, w.c.x2, w.c.y2)
     found: dict[str, list[Row]] = defaultdict(list)
-    for row in tx.execute(sa.select(*columns).where(w.c.incident_id.in_(ids)).order_by(w.c.first_seen)).mappings():
+    for row in tx.execute(sa.select(*named, *box).where(w.c.incident_id.in_(ids)).order_by(w.c.first_seen)).mappings():
         values = dict(row)
         found[values.pop("incident_id")].append(values)
     return found

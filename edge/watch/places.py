@@ -121,8 +121,8 @@ class PlaceMemory:
         for spot in [s for s in self.spots if s.spot_id not in seen]:
             self._miss(spot, blockers, step_s, change)
         change.seen = [spot for spot, _ in pairs]
-        self.spots += change.seen[len(pairs) - len(fresh) :]
         self._weigh(seen, blockers, step_s)
+        self.spots += change.seen[len(pairs) - len(fresh) :]
         may = {spot.spot_id for spot in standing(self.spots)}
         change.due = [s for s in change.seen if s.state == "watching" and s.spot_id in may]
         return change
@@ -162,8 +162,8 @@ class PlaceMemory:
         for spot in self.spots:
             sighting = seen.get(spot.spot_id)
             disputed = dispute(spot.case_class, sighting.box if sighting else spot.box, blockers)
-            spot.lead = new_lead(spot.lead, sighting.score if sighting else 0.0, disputed)
-            spot.disputed_s += step_s if disputed > 0 and spot.lead <= 0 else 0.0
+            spot.lead = new_lead(spot.lead, sighting.score if sighting else 0.0, disputed, step_s)
+            spot.disputed_s += step_s if spot.lead <= 0 else 0.0
 
     def _hit(self, spot: Spot, sighting: Sighting, at: datetime) -> None:
         if self._is_ghost(spot):
