@@ -49,7 +49,8 @@ def summary(tx: sa.Connection) -> dict[str, int]:
 
 
 def incident_list(tx: sa.Connection, after: int, limit: int, state: str = "") -> list[Row]:
-    """Incidents newest first (`after` 0) or those after number `after`, oldest first, with their witnesses."""
+    """Incidents newest first (`after` 0) or those after number `after`, oldest first, with their witnesses
+    (x1 to y2: the box in that camera's picture, as shares of it)."""
     query = sa.select(incidents).where(incidents.c.n > after)
     query = query.where(incidents.c.state == state) if state else query
     query = query.order_by(incidents.c.n if after else incidents.c.n.desc()).limit(limit)
@@ -90,9 +91,10 @@ def _count(tx: sa.Connection, table: sa.Table, where: sa.ColumnElement[bool] | N
 
 def _witnesses(tx: sa.Connection, ids: list[str]) -> dict[str, list[Row]]:
     w = witnesses
-    columns = (w.c.incident_id, w.c.device, w.c.camera, w.c.place_id, w.c.candidate_id, w.c.reason)
+    named = (w.c.incident_id, w.c.device, w.c.camera, w.c.place_id, w.c.candidate_id, w.c.reason)
+    box = (w.c.x1, w.c.y1, w.c.x2, w.c.y2)
     found: dict[str, list[Row]] = defaultdict(list)
-    for row in tx.execute(sa.select(*columns).where(w.c.incident_id.in_(ids)).order_by(w.c.first_seen)).mappings():
+    for row in tx.execute(sa.select(*named, *box).where(w.c.incident_id.in_(ids)).order_by(w.c.first_seen)).mappings():
         values = dict(row)
         found[values.pop("incident_id")].append(values)
     return found

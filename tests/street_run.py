@@ -20,7 +20,7 @@ from edge.link.logs import to_stderr
 from edge.sim import truth as street_truth
 from edge.sim.street import Street
 from edge.up.cli import RULES
-from edge.up.truth import Match, match
+from edge.up.truth import CORNERS, Match, match
 from edge.watch.camera import Shot
 from edge.watch.evidence import EvidenceMaker, Sealed
 from edge.watch.rules import Zone
@@ -93,16 +93,7 @@ def _watch(
             watcher.ask(_verify(candidate, verify_id))
     messages = _messages(outbox)
     candidates = [m for m in messages if isinstance(m, Candidate)]
-    incidents = [
-        {
-            "incident_id": c.candidate_id,
-            "case_class": c.case_class,
-            "lat": c.place.lat,
-            "lon": c.place.lon,
-            "first_seen": c.first_seen.isoformat(),
-        }
-        for c in candidates
-    ]
+    incidents = [_incident(c) for c in candidates]
     found = match(events, incidents, START, START + timedelta(seconds=seconds))
     verdicts = {m.verify_id: m.verdict for m in messages if isinstance(m, Verdict)}
     return Result(found, candidates, [(asked[i], verdicts[i]) for i in asked if i in verdicts])
@@ -121,8 +112,17 @@ def _questions(candidate: Candidate, events: list[dict[str, Any]], t: float) -> 
 
 
 def _incident(c: Candidate) -> dict[str, Any]:
+    """As the gateway lists it."""
+    size = (c.frame_width, c.frame_height) * 2
+    witness = {name: v / s for name, v, s in zip(CORNERS, c.box, size, strict=True)}
     place = {"lat": c.place.lat, "lon": c.place.lon}
-    return {"incident_id": "x", "case_class": c.case_class, "first_seen": c.first_seen.isoformat(), **place}
+    first = c.first_seen.isoformat()
+    return {
+        "incident_id": c.candidate_id,
+        "case_class": c.case_class,
+        "first_seen": first,
+        "witnesses": [witness],
+    } | place
 
 
 def _verify(c: Candidate, verify_id: str) -> Verify:

@@ -83,6 +83,8 @@ def test_the_whole_loop_from_candidate_to_closed_with_a_rework_and_a_blocked_vie
     eventually(lambda: street.orders(1)[-1].state == "closed", "the order closed on the handset")
     row = street.incident(1)
     assert (row["state"], row["case_id"], len(row["witnesses"])) == ("closed", work.case_id, 1)
+    box = [row["witnesses"][0][corner] for corner in ("x1", "y1", "x2", "y2")]
+    assert box == pytest.approx([101 / 100_000, 0.1, 102 / 100_000, 0.101])
     assert [k for k in street.steps(1) if k in ("disposed", "verdict", "rework", "closed")] == [
         *("disposed", "verdict", "verdict", "rework", "disposed", "verdict", "closed")
     ]

@@ -1,6 +1,6 @@
 """One camera's way: what a check shows and what goes wrong silently otherwise."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import cv2
@@ -14,6 +14,7 @@ from edge.kiosk.node import Kiosk
 from edge.kiosk.watcher import Watcher
 from edge.up.cli import RULES
 from edge.watch.camera import Shot
+from edge.watch.rules import Rule, RuleBook
 from edge.watch.source import Image
 from edge.wire import Verify
 
@@ -75,3 +76,33 @@ def test_a_withheld_picture_is_counted_where_the_centre_sees_it(tmp_path: Path) 
     assert kiosk.evidence.look(a_picture(), (400.0, 60.0, 480.0, 120.0), nothing) == []
     assert kiosk.counters()["pictures_withheld"] == 1
     kiosk.outbox.close()
+
+
+class TwoNames:
+    """Sees one thing, and calls it by two names."""
+
+    names = ("bicycle", "litter_heap")
+    model_name = "scripted"
+    model_sha256 = "0" * 64
+
+    def detect(self, image: object) -> Detections:
+        """A bicycle at 0.4, first in the list, and a heap at 0.7."""
+        boxes = np.array([[100, 100, 200, 160], [101, 99, 202, 161]], np.float32)
+        return Detections.of(boxes, np.array([0.4, 0.7], np.float32), np.array([0, 1], np.int32), self.names)
+
+
+def test_a_kiosk_files_one_candidate_for_a_thing_with_two_names(tmp_path: Path) -> None:
+    """The whole way from detections to the outbox, with a restart in between."""
+    rules = [Rule("b", "bike", "04-10", ["bicycle"], 0.3), Rule("l", "litter", "01-10", ["litter_heap"], 2.0)]
+    picture = np.random.default_rng(1).integers(0, 255, (240, 640, 3), np.uint8)
+    number = 0
+    for _ in range(2):
+        tools = scripted_tools(tmp_path, 0)
+        tools.detector, tools.rules = TwoNames(), RuleBook("1", rules)  # type: ignore[assignment]
+        watcher = Watcher(CameraSettings("cam", "none"), tools, gone_s=60.0)
+        for _ in range(6):
+            number += 1
+            watcher.take(Shot(picture, START + timedelta(seconds=number / 2), number / 2, number))
+        watcher.flush()
+        tools.link.outbox.close()
+    assert [c.label for c in waiting(tmp_path)[0]] == ["litter_heap"]

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from edge.watch.boxes import Box, covered, iou
 from edge.watch.places import Habits, PlaceMemory, Sighting, Spot, one_each
+from edge.watch.rivals import Blocker
 
 START = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
 SIZE = (1280, 720)
@@ -29,14 +30,17 @@ class Film:
         self.t = 0.0
         self.ids: set[str] = set()
         self.gone: list[Spot] = []
+        self.due: list[Spot] = []
 
     def show(self, sightings: list[Sighting], blockers: list[Box] | None = None, frames: int = 1) -> list[Spot]:
         """Show the same sightings for some frames; returns the living spots."""
         for _ in range(frames):
             self.t += 0.5
             at = START + timedelta(seconds=self.t)
-            change = self.memory.update(sightings, blockers or [], at, self.t, SIZE)
+            people = [Blocker("person", 0.8, box) for box in blockers or []]
+            change = self.memory.update(sightings, people, at, self.t, SIZE)
             self.gone += change.gone
+            self.due = change.due
             self.ids |= {s.spot_id for s in change.seen}
         return self.memory.spots
 
@@ -112,7 +116,8 @@ def test_two_things_of_one_kind_side_by_side_are_two() -> None:
 def test_a_thing_of_another_kind_in_the_same_place_is_another_event() -> None:
     """A bike in front of a poster."""
     film = Film()
-    assert len(film.show([bike(), Sighting("poster", "poster", 0.7, BIKE)], frames=3)) == 2
+    film.show([bike(), Sighting("poster", "poster", 0.7, (120.0, 60.0, 180.0, 150.0))], frames=3)
+    assert {s.case_class for s in film.due} == {"bike", "poster"}
 
 
 def test_a_restart_goes_on_with_the_same_spot() -> None:

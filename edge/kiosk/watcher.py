@@ -15,11 +15,12 @@ from edge.kiosk.config import CameraSettings, ground_of
 from edge.kiosk.hard import HardExamples, is_grey
 from edge.kiosk.store import KioskStore
 from edge.link import Link, OutboxFull
-from edge.watch.boxes import BLOCKERS, CASE_CLASS, Box
+from edge.watch.boxes import BLOCKERS, CASE_CLASS
 from edge.watch.camera import Shot
 from edge.watch.evidence import EvidenceMaker, crop, reference, write_whole
 from edge.watch.ground import Ground
 from edge.watch.places import Habits, PlaceMemory, Sighting, Spot
+from edge.watch.rivals import Blocker
 from edge.watch.rules import Decision, RuleBook, decide
 from edge.watch.source import Image
 from edge.watch.verify import Answer, Check, look, scaled
@@ -68,7 +69,7 @@ class Watcher:
         sure = [s for s in sightings if s.score >= SIGHTING_SCORE_MIN]
         height, width = shot.image.shape[:2]
         change = self._memory.update(sure, blockers, shot.at, shot.mono_s, (width, height))
-        for spot in change.seen:
+        for spot in change.due:
             self._consider(spot, shot, found)
         for spot in change.gone:
             log.info("place.gone", camera=self.camera.name, place=spot.spot_id, case_class=spot.case_class)
@@ -94,8 +95,6 @@ class Watcher:
             self._tools.store.save(self._memory.spots)
 
     def _consider(self, spot: Spot, shot: Shot, found: Detections) -> None:
-        if spot.state != "watching":
-            return
         decision = decide(self._tools.rules, spot, self.camera.zone, shot.at)
         if not decision.file:
             if self._tools.hard is not None and is_grey(spot, decision):
@@ -171,12 +170,12 @@ class Watcher:
         return self._tools.anchors / f"{spot_id}.png"
 
     def _look_again(
-        self, check: Check, shot: Shot, sightings: list[Sighting], blockers: list[Box], found: Detections
+        self, check: Check, shot: Shot, sightings: list[Sighting], blockers: list[Blocker], found: Detections
     ) -> None:
         request = check.request
         if not check.due(shot.mono_s):
             return
-        seen = look(request, shot.image, sightings, blockers, self._anchor(request.place_id))
+        seen = look(request, shot.image, sightings, [b.box for b in blockers], self._anchor(request.place_id))
         pictures = self._tools.evidence.look(shot.image, scaled(request, shot.image), found)
         self._pictures.setdefault(request.verify_id, []).extend(pictures)
         if seen.overruled and self._tools.hard is not None:
@@ -220,13 +219,13 @@ class Watcher:
         log.info("verdict", camera=self.camera.name, verdict=answer, looks=len(check.looks))
 
 
-def _sort(found: Detections) -> tuple[list[Sighting], list[Box]]:
+def _sort(found: Detections) -> tuple[list[Sighting], list[Blocker]]:
     sightings: list[Sighting] = []
-    blockers: list[Box] = []
+    blockers: list[Blocker] = []
     for one in found:
         x1, y1, x2, y2 = (float(v) for v in one.box)
         if one.name in CASE_CLASS:
             sightings.append(Sighting(CASE_CLASS[one.name], one.name, float(one.score), (x1, y1, x2, y2)))
         elif one.name in BLOCKERS and one.score >= SIGHTING_SCORE_MIN:
-            blockers.append((x1, y1, x2, y2))
+            blockers.append(Blocker(one.name, float(one.score), (x1, y1, x2, y2)))
     return sightings, blockers

@@ -39,7 +39,8 @@ def header(street: Street, fps: float, started_at: datetime) -> Line:
 
 
 def event_line(street: Street, event: Event, started_at: datetime) -> Line:
-    """One event: what, where, from when to when, and whether it ought to be filed (立案)."""
+    """One event: what, where, from when to when, and whether it ought to be filed (立案). `box`: x1, y1, x2, y2 of what
+    ought to be filed, as shares of the picture, exact to a few pixels; null for the rest."""
     lat, lon = event.place(street.anchor)
     return {
         "type": "event",
@@ -56,7 +57,15 @@ def event_line(street: Street, event: Event, started_at: datetime) -> Line:
         "to_s": round(event.to_s, 3),
         "from_utc": utc(started_at + timedelta(seconds=event.from_s)),
         "to_utc": utc(started_at + timedelta(seconds=event.to_s)),
+        "box": _box(street, event) if event.should_file else None,
     }
+
+
+def _box(street: Street, event: Event) -> list[float]:
+    """The outline of the thing itself, without companions or what stands in front."""
+    px, _ = street.camera.project(event.things[0].model().points())
+    shares = (px / (street.camera.width, street.camera.height)).clip(0.0, 1.0)
+    return [round(float(v), 5) for v in (*shares.min(axis=0), *shares.max(axis=0))]
 
 
 def frame_line(t_s: float, seen: Iterable[Seen]) -> Line:

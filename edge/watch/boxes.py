@@ -38,6 +38,15 @@ def around(a: Box, b: Box) -> Box:
     return (min(a[0], b[0]), min(a[1], b[1]), max(a[2], b[2]), max(a[3], b[3]))
 
 
+def one_above_other(a: Box, b: Box) -> bool:
+    """Whether two boxes have about the same sides left and right and touch, one on top of the other."""
+    upper, lower = (a, b) if a[1] <= b[1] else (b, a)
+    shared = min(a[2], b[2]) - max(a[0], b[0])
+    width = max(a[2], b[2]) - min(a[0], b[0])
+    height = max(a[3] - a[1], b[3] - b[1])
+    return shared > 0.7 * width and -0.1 * height < upper[3] - lower[1] < 0.3 * height
+
+
 def foot(box: Box) -> tuple[float, float]:
     """Where the thing stands: the middle of the lower edge."""
     return ((box[0] + box[2]) / 2, box[3])

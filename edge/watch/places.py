@@ -1,15 +1,17 @@
 """Place memory: a thing that stays in its place is one event, however the detector flickers and whoever walks past."""
 
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal
 
-from edge.watch.boxes import Box, area, around, covered, iou, mean, overlap
+from edge.watch.boxes import Box, area, around, covered, iou, mean, one_above_other, overlap
+from edge.watch.rivals import SAME_IOU, Blocker, dispute, new_lead, standing
 from edge.wire import CaseClass
 
 PART_MIN = 0.85
+PRIOR_LOOKS = 3  # one sure frame is no evidence yet
 State = Literal["watching", "filed", "gone"]
 
 
@@ -57,6 +59,8 @@ class Spot:
     state: State = "watching"
     candidate_id: str = ""
     labels: dict[str, int] = field(default_factory=dict)
+    lead: float = 0.0
+    disputed_s: float = 0.0
 
     @property
     def label(self) -> str:
@@ -69,16 +73,22 @@ class Spot:
         return self.hits / max(1, self.looks)
 
     @property
+    def evidence(self) -> float:
+        """Mean score over all looks, as if it had been overlooked PRIOR_LOOKS times before, 0 to 1."""
+        return self.score * self.hits / (self.looks + PRIOR_LOOKS)
+
+    @property
     def dwell_s(self) -> float:
-        """From first to last sighting, seconds."""
-        return (self.last_seen - self.first_seen).total_seconds()
+        """Seconds from first to last sighting, less those in which it was rather a person or vehicle (`rivals`)."""
+        return max(0.0, (self.last_seen - self.first_seen).total_seconds() - self.disputed_s)
 
 
 @dataclass
 class Change:
-    """What one frame changed."""
+    """What one frame changed. `due`: those of `seen` that may be filed now, as far as the picture tells."""
 
     seen: list[Spot] = field(default_factory=list)
+    due: list[Spot] = field(default_factory=list)
     gone: list[Spot] = field(default_factory=list)
     forgotten: list[Spot] = field(default_factory=list)
 
@@ -95,35 +105,35 @@ class PlaceMemory:
     def update(
         self,
         sightings: Iterable[Sighting],
-        blockers: Iterable[Box],
+        blockers: Sequence[Blocker],
         at: datetime,
         mono_s: float,
         size: tuple[int, int],
     ) -> Change:
-        """Take one frame's sightings. `blockers`: boxes of people and vehicles; `size`: (width, height) in pixels."""
+        """Take one frame's sightings. `blockers`: people and vehicles; `size`: (width, height) in pixels."""
         step_s = self._step(mono_s)
         change = Change()
         pairs, fresh = self._match(one_each(sightings))
         for spot, sighting in pairs:
             self._hit(spot, sighting, at)
-            change.seen.append(spot)
-        hit = {id(spot) for spot, _ in pairs}
-        for spot in [s for s in self.spots if id(s) not in hit]:
-            self._miss(spot, list(blockers), step_s, change)
-        for sighting in fresh:
-            spot = self._begin(sighting, at, size)
-            self.spots.append(spot)
-            change.seen.append(spot)
+        pairs += [(self._begin(sighting, at, size), sighting) for sighting in fresh]
+        seen = {spot.spot_id: sighting for spot, sighting in pairs}
+        for spot in [s for s in self.spots if s.spot_id not in seen]:
+            self._miss(spot, blockers, step_s, change)
+        change.seen = [spot for spot, _ in pairs]
+        self._weigh(seen, blockers, step_s)
+        self.spots += change.seen[len(pairs) - len(fresh) :]
+        may = {spot.spot_id for spot in standing(self.spots)}
+        change.due = [s for s in change.seen if s.state == "watching" and s.spot_id in may]
         return change
 
     def end(self, spot_id: str) -> Spot | None:
         """A check found the place cleared: forget the thing, so that the next one there is a new event."""
-        for spot in self.spots:
-            if spot.spot_id == spot_id:
-                self.spots.remove(spot)
-                spot.state = "gone"
-                return spot
-        return None
+        spot = next((s for s in self.spots if s.spot_id == spot_id), None)
+        if spot is not None:
+            self.spots.remove(spot)
+            spot.state = "gone"
+        return spot
 
     def _step(self, mono_s: float) -> float:
         last, self._mono_s = self._mono_s, mono_s
@@ -148,6 +158,13 @@ class PlaceMemory:
                 used.add(j)
         return pairs, [s for j, s in enumerate(sightings) if j not in used]
 
+    def _weigh(self, seen: dict[str, Sighting], blockers: Sequence[Blocker], step_s: float) -> None:
+        for spot in self.spots:
+            sighting = seen.get(spot.spot_id)
+            disputed = dispute(spot.case_class, sighting.box if sighting else spot.box, blockers)
+            spot.lead = new_lead(spot.lead, sighting.score if sighting else 0.0, disputed, step_s)
+            spot.disputed_s += step_s if spot.lead <= 0 else 0.0
+
     def _hit(self, spot: Spot, sighting: Sighting, at: datetime) -> None:
         if self._is_ghost(spot):
             _restart(spot, sighting, at)
@@ -164,8 +181,8 @@ class PlaceMemory:
         """What passed here a while ago is not what is seen now: mostly unseen since, so the dwell begins anew."""
         return spot.state == "watching" and spot.unseen_s >= self.habits.ghost_s and spot.presence < 0.5
 
-    def _miss(self, spot: Spot, blockers: list[Box], step_s: float, change: Change) -> None:
-        if any(covered(spot.box, by) > self.habits.covered_max for by in blockers):
+    def _miss(self, spot: Spot, blockers: Sequence[Blocker], step_s: float, change: Change) -> None:
+        if any(covered(spot.box, by.box) > self.habits.covered_max for by in blockers):
             return
         spot.looks += 1
         spot.unseen_s += step_s
@@ -200,27 +217,31 @@ def _restart(spot: Spot, sighting: Sighting, at: datetime) -> None:
     spot.first_seen = spot.last_seen = at
     spot.box, spot.score = sighting.box, sighting.score
     spot.hits = spot.looks = 1
-    spot.unseen_s = 0.0
+    spot.unseen_s = spot.lead = spot.disputed_s = 0.0
     spot.labels = {sighting.label: 1}
 
 
 def one_each(sightings: Iterable[Sighting]) -> list[Sighting]:
     """Of sightings of one kind that lie on each other (a table inside its stall) keep the surest; what lies within a
-    stall (its sign, its tricycle's wheels, its crates) is part of it."""
+    stall and is smaller (its sign, its tricycle's wheels, its crates) is part of it."""
     kept: list[Sighting] = []
-    for s in sorted(_whole_stalls(list(sightings)), key=lambda s: -s.score):
+    for s in sorted(_whole_stalls(list(sightings)), key=_surest):
         same = (k for k in kept if k.case_class == s.case_class)
         if not any(overlap(k.box, s.box) > 0.6 * max(1.0, min(area(k.box), area(s.box))) for k in same):
             kept.append(s)
     stalls = [k.box for k in kept if k.case_class == "stall"]
-    return [k for k in kept if k.case_class == "stall" or not any(covered(k.box, by) > PART_MIN for by in stalls)]
+    return [k for k in kept if k.case_class == "stall" or not any(_part(k.box, by) for by in stalls)]
+
+
+def _part(box: Box, of: Box) -> bool:
+    return covered(box, of) > PART_MIN and iou(box, of) < SAME_IOU
 
 
 def _whole_stalls(sightings: list[Sighting]) -> list[Sighting]:
     """An umbrella and the goods below it are one stall: such pairs become one sighting with the box around both."""
     whole = [s for s in sightings if s.case_class != "stall"]
-    for s in sorted((s for s in sightings if s.case_class == "stall"), key=lambda s: -s.score):
-        partner = next((k for k in whole if k.case_class == "stall" and _one_above_other(k.box, s.box)), None)
+    for s in sorted((s for s in sightings if s.case_class == "stall"), key=_surest):
+        partner = next((k for k in whole if k.case_class == "stall" and one_above_other(k.box, s.box)), None)
         if partner is None:
             whole.append(s)
         else:
@@ -228,10 +249,6 @@ def _whole_stalls(sightings: list[Sighting]) -> list[Sighting]:
     return whole
 
 
-def _one_above_other(a: Box, b: Box) -> bool:
-    """Whether two boxes have about the same sides left and right and touch, one on top of the other."""
-    upper, lower = (a, b) if a[1] <= b[1] else (b, a)
-    shared = min(a[2], b[2]) - max(a[0], b[0])
-    width = max(a[2], b[2]) - min(a[0], b[0])
-    height = max(a[3] - a[1], b[3] - b[1])
-    return shared > 0.7 * width and -0.1 * height < upper[3] - lower[1] < 0.3 * height
+def _surest(s: Sighting) -> tuple[float, str, str, Box]:
+    """A key that the order of the detections in a frame has no part in."""
+    return (-s.score, s.case_class, s.label, s.box)
