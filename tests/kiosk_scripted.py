@@ -11,7 +11,8 @@ from detectors import Detections
 from detectors.redact import Redactor
 from edge.kiosk.config import CameraSettings
 from edge.kiosk.store import KioskStore
-from edge.kiosk.watcher import Tools, Watcher
+from edge.kiosk.tools import Tools
+from edge.kiosk.watcher import Watcher
 from edge.link import Broker, Link, Outbox
 from edge.watch.camera import Shot
 from edge.watch.evidence import EvidenceMaker, Sealed

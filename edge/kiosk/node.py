@@ -12,7 +12,8 @@ from detectors import load_detector
 from detectors.redact import Redactor
 from edge.kiosk.config import KioskSettings, beside, load_rules
 from edge.kiosk.store import KioskStore
-from edge.kiosk.watcher import Tools, Watcher
+from edge.kiosk.tools import Tools
+from edge.kiosk.watcher import Watcher
 from edge.link import Limits, Link, Outbox
 from edge.watch.camera import Camera
 from edge.watch.evidence import EvidenceMaker, Sealed
@@ -26,9 +27,11 @@ log = structlog.get_logger()
 
 
 class Kiosk:
-    """Everything that one mini-PC runs. Raises at construction whatever is wrong with settings, rules, model, files."""
+    """Everything that one mini-PC runs. Raises at construction whatever is wrong with settings, rules, model, files.
 
-    def __init__(self, settings: KioskSettings, settings_file: Path, software: str) -> None:
+    `new_views`: the cameras were turned on purpose; learn their views anew."""
+
+    def __init__(self, settings: KioskSettings, settings_file: Path, software: str, new_views: bool = False) -> None:
         self._settings = settings
         data = beside(settings_file, settings.data)
         rules = load_rules(beside(settings_file, settings.rules))
@@ -57,11 +60,11 @@ class Kiosk:
             health=self._health,
             losses=self.counters,
         )
-        tools = Tools(self.link, self._store, detector, self.evidence, rules, anchors)
+        self._tools = Tools(self.link, self._store, detector, self.evidence, rules, anchors)
         self._cameras = [
             Camera(c.name, source, loop=c.loop) for c, source in zip(settings.camera, sources, strict=True)
         ]
-        self._watchers = {c.name: Watcher(c, tools, settings.gone_s) for c in settings.camera}
+        self._watchers = {c.name: Watcher(c, self._tools, settings.gone_s, new_views) for c in settings.camera}
         self._asked_lock = threading.Lock()
         self._asked_queue: list[Verify] = self._store.open_checks()
 
@@ -80,6 +83,8 @@ class Kiosk:
         return {
             "pictures_withheld": self.evidence.withheld,
             "originals_deleted": self.evidence.sealed.deleted,
+            "posters_unread": self.evidence.unread,
+            "pictures_put_off": self._tools.desk.refused,
             "messages_postponed": sum(w.postponed for w in self._watchers.values()),
         }
 
@@ -109,6 +114,7 @@ class Kiosk:
             camera.stop()
         for watcher in self._watchers.values():
             watcher.flush()
+        self._tools.desk.close()
         drained = self.link.drain(DRAIN_S)
         log.info("kiosk.stopped", outbox_left=self.outbox.size[0], drained=drained)
         self.link.stop()
@@ -147,7 +153,7 @@ class Kiosk:
         self.link.send(verdict, within=self._store.answering(request.verify_id, None))
 
     def _health(self) -> dict[str, dict[str, float | str]]:
-        return {c.name: c.health() for c in self._cameras}
+        return {c.name: {**c.health(), **self._watchers[c.name].health()} for c in self._cameras}
 
 
 def _source(spec: str) -> Source:
