@@ -20,6 +20,7 @@ from detectors.text import TextReader
 from detectors.types import Detections, Image
 
 PLATE_SCORE_MIN = 0.3  # a plate is often read badly
+READ_THREADS = 1  # pictures are redacted beside the detection, which must keep the other cores
 FACE_GROW = 1.4  # hair, ears and chin lie outside the detector's box
 FACE_BLOCKS = (3, 4)  # a face becomes 3 x 4 flat blocks
 PLATE_BLOCKS = (3, 1)  # a plate of seven characters becomes 3 flat blocks
@@ -39,7 +40,7 @@ class Redactor:
     def __init__(self, model: Path | None = None, reader: TextReader | None = None) -> None:
         try:
             self.faces = FaceFinder(model)
-            self.reader = reader or TextReader(min_score=PLATE_SCORE_MIN)
+            self.reader = reader or TextReader(READ_THREADS, min_score=PLATE_SCORE_MIN)
             self.plates = PlateFinder(self.reader)
         except (DetectorError, RuntimeError) as error:
             raise RedactionError(f"redaction cannot start, so no picture may leave: {error}") from error
@@ -48,7 +49,8 @@ class Redactor:
         """A redacted copy of a picture (H, W, 3) uint8 BGR.
 
         vehicles: what the detector found in this picture; its cars, buses, trucks and motorbikes are searched for
-        plates, and the whole picture is without them. Fails closed: raises RedactionError when anything goes wrong, and then the caller sends no picture.
+        plates, and the whole picture is without them. Fails closed: raises RedactionError when anything goes wrong,
+        and then the caller sends no picture.
         """
         try:
             out = np.array(image_bgr, dtype=np.uint8, copy=True)

@@ -1,4 +1,4 @@
-"""From a place that is due to a candidate in the outbox: rule, place on the ground, pictures, numbers, one transaction."""
+"""From a place that is due to a candidate in the outbox: rule, ground, pictures, numbers, one transaction."""
 
 import sqlite3
 from concurrent.futures import Future, wait
@@ -41,9 +41,9 @@ class _Due:
 class Filing:
     """One camera's candidates.
 
-    Pictures take about a second to redact, so they are made on the desk's thread while detection goes on. Until the one
-    transaction that stores candidate, pictures and the filed spot together, the spot stays "watching": a kill in between
-    loses the pictures' work alone, and the spot is due again after the restart.
+    Pictures take about a second to redact, so they are made on the desk's thread while detection goes on. Until the
+    one transaction that stores candidate, pictures and the filed spot together, the spot stays "watching": a kill in
+    between loses the pictures' work alone, and the spot is due again after the restart.
     """
 
     def __init__(self, camera: CameraSettings, tools: Tools, view: ViewWatch) -> None:

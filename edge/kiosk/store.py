@@ -14,8 +14,8 @@ Within = Callable[[sqlite3.Connection], None]
 
 
 class KioskStore:
-    """Tables `spot`, `verify` and `view` in the outbox's database, so that a candidate and the spot that it came from are
-    committed together: after a kill there is the candidate and a filed spot, or neither."""
+    """Tables `spot`, `verify` and `view` in the outbox's database, so that a candidate and the spot that it came
+    from are committed together: after a kill there is the candidate and a filed spot, or neither."""
 
     def __init__(self, outbox: Outbox) -> None:
         self._outbox = outbox

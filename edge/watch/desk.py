@@ -1,4 +1,4 @@
-"""Slow work on pictures (redaction, reading), done beside the detection by one thread, in the order it was asked for."""
+"""Slow work on pictures (redaction, reading), done beside the detection by one thread, in the order of asking."""
 
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
