@@ -22,6 +22,7 @@ from edge.wire import Look, Verdict, Verify
 
 DETECT_SCORE_MIN = 0.15
 DRAIN_S = 10.0
+FINISH_S = 5.0  # at the end, for pictures under way: `zhuomu up` and systemd wait no longer than 20 and 30 s
 
 log = structlog.get_logger()
 
@@ -112,8 +113,9 @@ class Kiosk:
     def _end(self) -> None:
         for camera in self._cameras:
             camera.stop()
+        until = time.monotonic() + FINISH_S
         for watcher in self._watchers.values():
-            watcher.flush()
+            watcher.flush(max(0.0, until - time.monotonic()))
         self._tools.desk.close()
         drained = self.link.drain(DRAIN_S)
         log.info("kiosk.stopped", outbox_left=self.outbox.size[0], drained=drained)

@@ -1,6 +1,7 @@
 """One camera's way from frame to candidate: can it see, what does it see, what stays, what is due, what was asked."""
 
 import hashlib
+import time
 
 import msgspec
 import structlog
@@ -19,7 +20,6 @@ from edge.wire import Verify
 
 SIGHTING_SCORE_MIN = 0.25
 SAVE_EVERY_S = 2.0
-FINISH_S = 20.0  # at the end, for pictures under way
 
 log = structlog.get_logger()
 
@@ -63,18 +63,20 @@ class Watcher:
         self._save(shot.mono_s)
 
     def finish(self, wait_s: float = 0.0) -> None:
-        """Send what was waiting for its pictures."""
+        """Send what was waiting for its pictures; `wait_s`: how long to wait for those under way."""
+        until = time.monotonic() + wait_s
         self._filing.finish(wait_s)
-        self._checking.finish(wait_s)
+        self._checking.finish(max(0.0, until - time.monotonic()) if wait_s else 0.0)
 
     def expire(self, mono_s: float) -> None:
         """Answer checks for which the camera has given no picture in time, and send what is ready."""
         self._checking.expire(mono_s)
         self.finish()
 
-    def flush(self) -> None:
-        """Send what waits for its pictures and store all spots (before the process ends)."""
-        self.finish(FINISH_S)
+    def flush(self, wait_s: float = 0.0) -> None:
+        """Store all spots before the process ends. What has its pictures within `wait_s` is sent; the rest is still
+        "watching" or open in the store, and due again after the restart."""
+        self.finish(wait_s)
         self._tools.store.save(self._memory.spots)
 
     def health(self) -> dict[str, float | str]:
