@@ -21,8 +21,8 @@ def of_incidents(tx: sa.Connection, ids: list[str]) -> dict[str, list[dict[str, 
     """Incident -> its numbers, each with how many incidents carry it."""
     c = campaigns.c
     rows = tx.execute(sa.select(c.incident_id, c.campaign).where(c.incident_id.in_(ids)).order_by(c.campaign)).all()
-    counted = sa.select(c.campaign, sa.func.count()).where(c.campaign.in_({row.campaign for row in rows}))
-    incidents_of = {number: n for number, n in tx.execute(counted.group_by(c.campaign))} if rows else {}
+    counted = sa.select(c.campaign, sa.func.count().label("n")).where(c.campaign.in_({row.campaign for row in rows}))
+    incidents_of = {row.campaign: row.n for row in tx.execute(counted.group_by(c.campaign))} if rows else {}
     found: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for row in rows:
         found[row.incident_id].append({"number": row.campaign, "incidents": incidents_of[row.campaign]})

@@ -1,4 +1,4 @@
-"""No picture leaves a kiosk unredacted: whichever part of the redactor fails, candidates and verdicts go without one."""
+"""No picture leaves a kiosk unredacted: whichever part of the redactor fails, messages go without one."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta

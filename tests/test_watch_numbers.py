@@ -1,4 +1,4 @@
-"""Posters are read a bounded number of times, only when they are about to be filed, and only what agrees is believed."""
+"""Posters are read a bounded number of times, only when about to be filed, and only what agrees is believed."""
 
 from concurrent.futures import Future
 from datetime import UTC, datetime, timedelta

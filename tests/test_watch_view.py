@@ -1,4 +1,4 @@
-"""One camera's view over time: learned, checked at a bounded rate, remembered; faults are heeded at once, told later."""
+"""One camera's view over time: learned, checked at a bounded rate, kept; faults are heeded at once, told later."""
 
 import cv2
 import numpy as np
