@@ -14,7 +14,6 @@ from detectors.redact import Redactor
 from edge.kiosk.config import CameraSettings
 from edge.kiosk.tools import Tools
 from edge.kiosk.watcher import Watcher
-from edge.link import Outbox
 from edge.watch.camera import Shot
 from edge.watch.source import Image
 from edge.wire import Verdict, Verify, channel, decode
@@ -143,15 +142,7 @@ def test_the_known_view_survives_a_restart_and_is_forgotten_on_demand(tmp_path: 
     for new_view, expected in ((False, "moved"), (True, "")):
         watcher = Watcher(CameraSettings("cam", "none"), rig.tools, gone_s=10.0, new_view=new_view)
         assert watcher._view.fault(shot.image, 100.0).split(":")[0] == expected
+    (kept,) = tmp_path.glob("anchors/view-*.bin")
+    assert kept.stat().st_mode & 0o777 == 0o600
     rezoned = CameraSettings("cam", "other source")
     assert Watcher(rezoned, rig.tools, gone_s=10.0)._view.fault(shot.image, 100.0) == ""
-
-
-def test_an_outbox_of_a_kiosk_that_had_no_views_yet_opens(tmp_path: Path, redactor: Redactor) -> None:
-    """The table of views is added to a database of an older kiosk."""
-    old = Outbox(tmp_path / "kiosk-1.db", "kiosk-1")
-    old.transact(lambda conn: conn.execute("create table spot (spot_id text, camera text, state text, body text)"))
-    old.close()
-    tools = scripted_tools(tmp_path, 0, redactor)
-    tools.store.save_view("cam", "k", b"body")
-    assert (tools.store.view("cam", "k"), tools.store.view("cam", "other")) == (b"body", None)

@@ -1,4 +1,4 @@
-"""What a kiosk remembers over a restart, beside the outbox in one file: spots, checks it was asked for, known views."""
+"""What a kiosk remembers over a restart, beside the outbox in one file: spots and checks it was asked for."""
 
 import sqlite3
 from collections.abc import Callable, Sequence
@@ -14,7 +14,7 @@ Within = Callable[[sqlite3.Connection], None]
 
 
 class KioskStore:
-    """Tables `spot`, `verify` and `view` in the outbox's database, so that a candidate and the spot that it came
+    """Tables `spot` and `verify` in the outbox's database, so that a candidate and the spot that it came
     from are committed together: after a kill there is the candidate and a filed spot, or neither."""
 
     def __init__(self, outbox: Outbox) -> None:
@@ -51,16 +51,6 @@ class KioskStore:
         rows = self._outbox.query("select body from verify where answered = 0 order by rowid")
         return [msgspec.json.decode(str(row[0]), type=Verify) for row in rows]
 
-    def view(self, camera: str, key: str) -> bytes | None:
-        """How a camera's view looks when nothing is wrong, or None when it was kept under another key or never."""
-        rows = self._outbox.query("select body from view where camera = ? and key = ?", (camera, key))
-        return bytes(rows[0][0]) if rows and isinstance(rows[0][0], bytes) else None
-
-    def save_view(self, camera: str, key: str, body: bytes) -> None:
-        """Keep it; one row a camera."""
-        row = (camera, key, body)
-        self._outbox.transact(lambda conn: _many(conn, "insert or replace into view values (?, ?, ?)", [row]))
-
     def answering(self, verify_id: str, ended: Spot | None) -> Within:
         """For Outbox.put(within=...): the request answered, and the spot ended, in the transaction of the verdict."""
 
@@ -77,7 +67,6 @@ def _create(conn: sqlite3.Connection) -> None:
     conn.execute(
         "create table if not exists verify (verify_id text primary key, camera text, body text, answered integer)"
     )
-    conn.execute("create table if not exists view (camera text primary key, key text, body blob)")
 
 
 def _save(conn: sqlite3.Connection, spots: list[Spot]) -> None:
@@ -91,5 +80,5 @@ def _save(conn: sqlite3.Connection, spots: list[Spot]) -> None:
         )
 
 
-def _many(conn: sqlite3.Connection, sql: str, rows: Sequence[tuple[str | bytes, ...]]) -> None:
+def _many(conn: sqlite3.Connection, sql: str, rows: Sequence[tuple[str, ...]]) -> None:
     conn.executemany(sql, rows)

@@ -13,6 +13,7 @@ from edge.kiosk.filing import Filing
 from edge.kiosk.tools import Tools
 from edge.watch.boxes import BLOCKERS, CASE_CLASS, Box
 from edge.watch.camera import Shot
+from edge.watch.evidence import write_whole
 from edge.watch.places import Habits, PlaceMemory, Sighting
 from edge.watch.source import Source
 from edge.watch.view import ViewWatch, pack, unpack
@@ -111,14 +112,16 @@ class Watcher:
 
 
 def _view(camera: CameraSettings, tools: Tools, new_view: bool) -> ViewWatch:
-    """A camera's known view counts for its source, zones and calibration: who draws those anew has a new view."""
+    """A camera's known view counts for its source, zones and calibration: who draws those anew has a new view. It is
+    kept beside the anchors, one file a camera, readable by the device's owner alone: it is an unredacted picture."""
     drawn = msgspec.json.encode((camera.source, camera.zone, camera.calibration))
-    key = hashlib.sha256(drawn).hexdigest()
-    body = None if new_view else tools.store.view(camera.name, key)
+    key = hashlib.sha256(drawn).digest()
+    path = tools.anchors / f"view-{hashlib.sha256(camera.name.encode()).hexdigest()[:16]}.bin"
+    body = path.read_bytes() if path.exists() and not new_view else b""
     return ViewWatch(
         live=Source(camera.source).live,
-        kept=unpack(body) if body else None,
-        keep=lambda reference: tools.store.save_view(camera.name, key, pack(reference)),
+        kept=unpack(body[len(key) :]) if body.startswith(key) else None,
+        keep=lambda reference: write_whole(path, key + pack(reference)),
     )
 
 
