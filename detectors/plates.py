@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.text import TextLine, TextReader
-from detectors.types import Detections, Image
+from detectors.types import Detection, Detections, Image
 
 How = Literal["text", "shape", "region"]
 Floats = NDArray[np.float32]
@@ -37,6 +37,7 @@ GROW = (0.12, 0.25)  # of the box's width and height, on each side: a line of te
 TEXT_FROM = 0.2  # plates lie below this share of a vehicle's height
 VEHICLE_MIN_PX = 40  # below, a plate is under 12 px wide and holds no character
 VEHICLES_MAX = 64
+READ_MAX = 4  # vehicles read per picture, the largest; the others are hidden by shape and region
 SHAPES_MAX = 4  # per vehicle
 SHAPE_ASPECT = (2.0, 5.5)  # 440 x 140 mm is 3.1, 480 x 140 is 3.4; seen from the side less
 SHAPE_WIDTH = (0.08, 0.5)  # of the vehicle's
@@ -76,15 +77,17 @@ class PlateFinder:
     def find(self, image_bgr: Image, vehicles: Detections | None = None) -> list[PlateBox]:
         """Boxes to hide in a picture (H, W, 3) uint8 BGR, clipped to it.
 
-        vehicles: what the detector found; of its cars, buses, trucks and motorbikes the lower part is searched, and
-        hidden whole unless a complete plate was read on that vehicle.
+        vehicles: what the detector found; of its cars, buses, trucks and motorbikes the lower part is searched (text
+        on the READ_MAX largest), and hidden whole unless a complete plate was read on that vehicle.
         """
         found = list(self._read_anywhere(image_bgr))
-        if vehicles is not None:
-            for vehicle in list(vehicles.of_class(*VEHICLES))[:VEHICLES_MAX]:
-                found += self._on_vehicle(image_bgr, np.array(vehicle.box, np.float32), vehicle.name, found)
-            for vehicle in list(vehicles.of_class(*VEHICLES))[VEHICLES_MAX:]:
-                found.append(PlateBox(region(np.array(vehicle.box, np.float32), vehicle.name), "region"))
+        ranked = sorted(vehicles.of_class(*VEHICLES), key=_area, reverse=True) if vehicles is not None else []
+        for rank, vehicle in enumerate(ranked):
+            box = np.array(vehicle.box, np.float32)
+            if rank < VEHICLES_MAX:
+                found += self._on_vehicle(image_bgr, box, vehicle.name, found, rank < READ_MAX)
+            else:
+                found.append(PlateBox(region(box, vehicle.name), "region"))
         height, width = image_bgr.shape[:2]
         limit = np.array([width, height, width, height], np.float32)
         return [PlateBox(plate.box.clip(0, limit), plate.how, plate.text) for plate in found]
@@ -94,12 +97,14 @@ class PlateFinder:
             if plate_like(line.text) or (tail_like(line.text) and _on_plate_shape(image, line)):
                 yield PlateBox(_text_box(line), "text", line.text)
 
-    def _on_vehicle(self, image: Image, box: Floats, name: str, known: list[PlateBox]) -> list[PlateBox]:
+    def _on_vehicle(
+        self, image: Image, box: Floats, name: str, known: list[PlateBox], to_be_read: bool
+    ) -> list[PlateBox]:
         x1, y1, x2, y2 = _inside(box, image)
         if x2 - x1 < 2 or y2 - y1 < 2:
             return []
         crop = np.ascontiguousarray(image[y1:y2, x1:x2])
-        found = list(self._read_vehicle(crop, x1, y1))
+        found = list(self._read_vehicle(crop, x1, y1)) if to_be_read else []
         found += [PlateBox(shape + np.array([x1, y1] * 2, np.float32), "shape") for shape in plate_shapes(crop)]
         read = [plate for plate in [*known, *found] if plate.how == "text" and _within(plate.box, box)]
         if not any(is_plate(plate.text) for plate in read):
@@ -112,6 +117,11 @@ class PlateFinder:
         for line in self.reader.read(crop):
             if plate_like(line.text) or _marks(line, crop.shape[0]):
                 yield PlateBox(_text_box(line) + np.array([x, y] * 2, np.float32), "text", line.text)
+
+
+def _area(vehicle: Detection) -> float:
+    x1, y1, x2, y2 = vehicle.box
+    return (x2 - x1) * (y2 - y1)
 
 
 def is_plate(text: str) -> bool:

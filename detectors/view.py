@@ -35,6 +35,7 @@ BLOCKED_SHARE = 0.4  # of the reference's structured cells that were lost
 BLOCKED_ALONE_SHARE = 0.9  # of all cells that are flat, without a reference
 SAME_SHARE = 0.25  # of the structured cells alike: the camera looks where it did
 MOVED_SHARE = 0.008  # of the width: mean way of the four corners, 10 px of 1280
+FLAT_STD = 4.0  # grey levels: a part of a picture with less shows nothing (covered lens, fog)
 FROZEN_S = 60.0  # the very same pixels for that long: a living camera has noise
 REFERENCES_MAX = 9
 
@@ -92,11 +93,16 @@ class Reference:
         """From one to nine pictures (H, W, 3) uint8 BGR of one view; their median shows no passers-by."""
         if not 1 <= len(images_bgr) <= REFERENCES_MAX:
             raise ValueError(f"a reference is made of 1 to {REFERENCES_MAX} pictures, not {len(images_bgr)}")
-        greys = [shrunk(image) for image in images_bgr]
+        return cls.of_greys([shrunk(image) for image in images_bgr])
+
+    @classmethod
+    def of_greys(cls, greys: Sequence[Grey], blur: float | None = None) -> Reference:
+        """The same from pictures that are `shrunk` already; blur: of the reference where it is known."""
         if len({grey.shape for grey in greys}) > 1:
             raise ValueError("the pictures of a reference must have one shape")
         grey = np.median(np.stack(greys), axis=0).astype(np.uint8)
-        blur = float(np.median([blur_of(one) for one in greys]))
+        if blur is None:
+            blur = float(np.median([blur_of(one) for one in greys]))
         return cls(grey, _structure(_fine(grey)), blur, features(grey))
 
 
@@ -119,6 +125,17 @@ def check_view(image_bgr: Image, reference: Reference | None = None) -> ViewQual
         return ViewQuality(blurred, brightness, blur)
     moved, way = _moved(grey, reference, image_bgr.shape[1] / grey.shape[1])
     return ViewQuality(moved, brightness, blur, way)
+
+
+def check_place(place_bgr: Image) -> Reason | None:
+    """What keeps a part of a picture (H, W, 3) uint8 BGR, such as the place of a check, from being judged: "dark",
+    "overexposed", or "blocked" where it has no structure at all. For parts of a picture whose whole is fine."""
+    grey = np.asarray(cv2.cvtColor(place_bgr, cv2.COLOR_BGR2GRAY), np.uint8)
+    light = _light(grey)
+    if light:
+        return light[0]
+    flat = float(grey.std()) < FLAT_STD
+    return Reason("blocked", "blocked: no structure there (covered lens or fog)") if flat else None
 
 
 @dataclass

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from fastapi import FastAPI, HTTPException, Query
 from fastapi.responses import FileResponse, Response
 
-from gateway import devices, evidence, feed, queries, reviewed
+from gateway import campaigns, devices, evidence, feed, queries, reviewed
 from gateway.counters import Counters
 from gateway.database import Database
 from gateway.evidence import SHA256, EvidenceStore
@@ -53,9 +53,14 @@ def _add_lists(app: FastAPI, database: Database) -> None:
             return _json(feed.after(tx, after, limit))
 
     @app.get("/api/incidents")
-    def incidents(after: Number = 0, limit: Limit = 1000, state: str = "") -> Response:
+    def incidents(after: Number = 0, limit: Limit = 1000, state: str = "", campaign: str = "") -> Response:
         with database.read() as tx:
-            return _json(queries.incident_list(tx, after, limit, state))
+            return _json(queries.incident_list(tx, after, limit, state, campaign))
+
+    @app.get("/api/campaigns")
+    def on_campaigns(limit: Limit = 100) -> Response:
+        with database.read() as tx:
+            return _json(campaigns.listed(tx, limit))
 
     @app.get("/api/map")
     def on_map(since: Number = 0, limit: Limit = 1500) -> Response:

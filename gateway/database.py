@@ -1,7 +1,7 @@
 """One SQL database, one writer at a time: SQLite (WAL, synchronous=FULL) by default, any SQLAlchemy URL otherwise."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from sqlalchemy import event
 
 BUSY_TIMEOUT_S = 5.0
 _WRITER = "zm_writer"
+Migrations = Mapping[int, Callable[[sa.Connection], None]]  # from version n to n + 1
 
 
 class SchemaMismatch(RuntimeError):
@@ -33,9 +34,13 @@ def sqlite_url(path: Path) -> str:
 
 
 class Database:
-    """Transactions over an engine. Raises SchemaMismatch when the database is newer (or older) than the code."""
+    """Transactions over an engine. An older database is brought up step by step in one transaction, by `migrations`.
 
-    def __init__(self, url: str, metadata: sa.MetaData, version: int) -> None:
+    Raises SchemaMismatch when the database is newer than the code, or older than its oldest migration.
+    """
+
+    def __init__(self, url: str, metadata: sa.MetaData, version: int, migrations: Migrations | None = None) -> None:
+        self._migrations = migrations or {}
         self._schema = metadata.tables["zhuomu_schema"]
         self._lock = threading.Lock()
         self.engine = sa.create_engine(url, connect_args=_connect_args(url))
@@ -68,7 +73,7 @@ class Database:
     def _open(self, metadata: sa.MetaData, version: int) -> None:
         with self.write_schema() as connection:
             if sa.inspect(connection).has_table(self._schema.name):
-                self._check(connection.scalar(sa.select(self._schema.c.version)), version)
+                self._bring_up(connection, connection.scalar(sa.select(self._schema.c.version)), version)
                 return
             metadata.create_all(connection)
             connection.execute(sa.insert(self._schema).values(version=version, writes=0))
@@ -81,9 +86,17 @@ class Database:
             with connection.begin():
                 yield connection
 
-    def _check(self, found: int | None, version: int) -> None:
-        if found == version:
-            return
+    def _bring_up(self, connection: sa.Connection, found: int | None, version: int) -> None:
+        at = found
+        while at is not None and at < version and at in self._migrations:
+            self._migrations[at](connection)
+            at += 1
+        if at != version:
+            self._refuse(found, version)
+        if at != found:
+            connection.execute(sa.update(self._schema).values(version=version))
+
+    def _refuse(self, found: int | None, version: int) -> None:
         name = self.engine.url.render_as_string(hide_password=True)
         if found is not None and found > version:
             mend = "update the software, or open the file that you saved before the newer one ran"

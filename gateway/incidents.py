@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy import bindparam as p
 
 from edge.wire import Candidate, EvidenceRef
-from gateway import feed, forward
+from gateway import campaigns, feed, forward
 from gateway.bulk import Bulk
 from gateway.matching import Sighting, best
 from gateway.nearby import witnesses_near
@@ -46,6 +46,7 @@ def place(tx: sa.Connection, bulk: Bulk, candidate: Candidate, payload: bytes, n
     else:
         _join(tx, incident_id, sighting, now)
     _insert_witness(tx, incident_id, sighting, reason)
+    campaigns.note(tx, incident_id, candidate.campaigns, now)
     placed = Placed(incident_id, found is None, reason)
     _write_down(bulk, candidate, payload, placed, now)
     return placed
@@ -136,6 +137,7 @@ def _join(tx: sa.Connection, incident_id: str, sighting: Sighting, now: str) -> 
 
 
 def _see_again(tx: sa.Connection, candidate: Candidate, payload: bytes, incident_id: str, now: str) -> None:
+    campaigns.note(tx, incident_id, candidate.campaigns, now)
     seen = to_text(candidate.last_seen)
     news: tuple[tuple[sa.Table, dict[str, Any]], ...] = (
         (candidates, {"payload": payload}),

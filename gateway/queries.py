@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
-from gateway import forward
+from gateway import campaigns, forward, tables
 from gateway.tables import (
     candidates,
     dead_letters,
@@ -48,15 +48,25 @@ def summary(tx: sa.Connection) -> dict[str, int]:
     }
 
 
-def incident_list(tx: sa.Connection, after: int, limit: int, state: str = "") -> list[Row]:
-    """Incidents newest first (`after` 0) or those after number `after`, oldest first, with their witnesses
-    (x1 to y2: the box in that camera's picture, as shares of it)."""
+def incident_list(tx: sa.Connection, after: int, limit: int, state: str = "", campaign: str = "") -> list[Row]:
+    """Incidents newest first (`after` 0) or those after number `after`, oldest first, with their witnesses (x1 to y2:
+    the box in that camera's picture, as shares of it) and the campaigns that their posters belong to. `campaign`: only
+    those that carry this telephone number."""
     query = sa.select(incidents).where(incidents.c.n > after)
     query = query.where(incidents.c.state == state) if state else query
+    query = query.where(incidents.c.incident_id.in_(_carrying(campaign))) if campaign else query
     query = query.order_by(incidents.c.n if after else incidents.c.n.desc()).limit(limit)
     rows = [dict(row) for row in tx.execute(query).mappings()]
-    seen_by = _witnesses(tx, [row["incident_id"] for row in rows])
-    return [row | {"witnesses": seen_by[row["incident_id"]]} for row in rows]
+    ids = [row["incident_id"] for row in rows]
+    seen_by, carried = _witnesses(tx, ids), campaigns.of_incidents(tx, ids)
+    return [
+        row | {"witnesses": seen_by[row["incident_id"]], "campaigns": carried.get(row["incident_id"], [])}
+        for row in rows
+    ]
+
+
+def _carrying(campaign: str) -> sa.Select[tuple[str]]:
+    return sa.select(tables.campaigns.c.incident_id).where(tables.campaigns.c.campaign == campaign)
 
 
 def map_rows(tx: sa.Connection, since: int, limit: int) -> list[Row]:
@@ -74,7 +84,11 @@ def candidate_list(tx: sa.Connection, limit: int) -> list[Row]:
     rows = [dict(row) for row in tx.execute(newest).mappings()]
     bodies = [msgspec.json.decode(row.pop("payload")) for row in rows]
     shown = servable(tx, [picture["sha256"] for body in bodies for picture in body.get("evidence", [])])
-    return [row | _candidate(body, shown) for row, body in zip(rows, bodies, strict=True)]
+    carried = campaigns.of_incidents(tx, [row["incident_id"] for row in rows])
+    return [
+        row | _candidate(body, shown) | {"campaigns": carried.get(row["incident_id"], [])}
+        for row, body in zip(rows, bodies, strict=True)
+    ]
 
 
 def dead_letter_list(tx: sa.Connection, limit: int) -> list[Row]:

@@ -19,6 +19,7 @@ from gateway.down import Sender
 from gateway.evidence import EvidenceStore
 from gateway.forward import TIMEOUT_S, Forwarder
 from gateway.ingest import Intake
+from gateway.migrations import MIGRATIONS
 from gateway.mirror import Mirror
 from gateway.ports import listen
 from gateway.server import Server, ready_line
@@ -38,7 +39,7 @@ class Gateway:
         self.settings = settings
         self.counters = Counters()
         self.failed = False
-        self.database = Database(settings.url(), tables.metadata, tables.SCHEMA_VERSION)
+        self.database = Database(settings.url(), tables.metadata, tables.SCHEMA_VERSION, MIGRATIONS)
         self.pictures = EvidenceStore(data / "evidence", settings.evidence_bytes_max)
         self.registry = httpx.Client(base_url=settings.registry_url, timeout=TIMEOUT_S, trust_env=False)
         self.connection = Connection(

@@ -1,10 +1,10 @@
-"""Every table of the gateway's database, schema version 1; a change here is a new version with a migration."""
+"""Every table of the gateway's database, schema version 2; a change here is a new version with a migration."""
 
 import sqlalchemy as sa
 
 from gateway.database import schema_table
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 metadata = sa.MetaData()
 schema = schema_table(metadata)
 _Id = sa.BigInteger().with_variant(sa.Integer, "sqlite")
@@ -51,6 +51,15 @@ candidates = sa.Table(
     sa.UniqueConstraint("device", "candidate_id"),
     sa.Index("candidates_incident", "incident_id"),
     sqlite_autoincrement=True,
+)
+# Telephone numbers that an incident's posters carry; one number is one campaign.
+campaigns = sa.Table(
+    "campaigns",
+    metadata,
+    _text("incident_id", key=True),
+    _text("campaign", key=True),
+    _text("first_at"),
+    sa.Index("campaigns_campaign", "campaign"),
 )
 dead_letters = sa.Table(
     "dead_letters",

@@ -11,7 +11,8 @@ from detectors import Detections
 from detectors.redact import Redactor
 from edge.kiosk.config import CameraSettings
 from edge.kiosk.store import KioskStore
-from edge.kiosk.watcher import Tools, Watcher
+from edge.kiosk.tools import Tools
+from edge.kiosk.watcher import Watcher
 from edge.link import Broker, Link, Outbox
 from edge.watch.camera import Shot
 from edge.watch.evidence import EvidenceMaker, Sealed
@@ -41,8 +42,8 @@ class Scripted:
         return [self.detect(image) for image in images]
 
 
-def scripted_tools(folder: Path, things: int) -> Tools:
-    """A kiosk's tools without a broker: what is sent stays in the outbox."""
+def scripted_tools(folder: Path, things: int, redactor: Redactor | None = None) -> Tools:
+    """A kiosk's tools without a broker: what is sent stays in the outbox. `redactor`: one that is loaded already."""
     outbox = Outbox(folder / "kiosk-1.db", "kiosk-1")
     anchors = folder / "anchors"
     anchors.mkdir(exist_ok=True)
@@ -50,7 +51,7 @@ def scripted_tools(folder: Path, things: int) -> Tools:
         link=Link(outbox, Broker(port=1), "kiosk", handlers={}),
         store=KioskStore(outbox),
         detector=Scripted(things),
-        evidence=EvidenceMaker(Redactor(), Sealed(folder / "originals", 10**8)),
+        evidence=EvidenceMaker(redactor or Redactor(), Sealed(folder / "originals", 10**8)),
         rules=RuleBook("1", [Rule("bikes", "bike", "04-10", ["bicycle"], dwell_s=0.3)]),
         anchors=anchors,
     )

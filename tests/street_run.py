@@ -14,7 +14,8 @@ from detectors.redact import Redactor
 from edge.kiosk.config import CameraSettings, load_rules
 from edge.kiosk.hard import HardExamples, HardLimits, Origin
 from edge.kiosk.store import KioskStore
-from edge.kiosk.watcher import Tools, Watcher
+from edge.kiosk.tools import Tools
+from edge.kiosk.watcher import Watcher
 from edge.link import Broker, Link, Outbox
 from edge.link.logs import to_stderr
 from edge.sim import truth as street_truth
@@ -26,6 +27,7 @@ from edge.watch.evidence import EvidenceMaker, Sealed
 from edge.watch.rules import Zone
 from edge.wire import Candidate, Verdict, Verify, channel, decode
 
+PICTURES_S = 60.0  # the street runs faster than its pictures are redacted, so each frame waits for them
 START = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
 
 
@@ -81,6 +83,7 @@ def _watch(
     for number in range(int(seconds * fps)):
         t = number / fps
         watcher.take(Shot(street.render(t), START + timedelta(seconds=t), t, number + 1))
+        watcher.finish(PICTURES_S)
         candidates = [m for m in _messages(outbox) if isinstance(m, Candidate)]
         for candidate in candidates[known:]:
             due += _questions(candidate, events, t)

@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 import pytest
 import typer
+from PIL import Image as Pillow
 from typer.testing import CliRunner
 
 from detectors import cli
@@ -77,6 +78,30 @@ def test_pictures_of_every_odd_kind_are_answered(tmp_path: Path) -> None:
     cv2.imwrite(str(tmp_path / "deep.png"), np.zeros((40, 40), np.uint16))
     code, out, err = run(tmp_path, "--json", "--size", 320)
     assert code == 0 and err == "" and len(out.splitlines()) == 3
+
+
+def test_one_scene_gives_the_same_bins_however_its_file_was_made(photos: Path, tmp_path: Path) -> None:
+    """Grey, CMYK, turned by EXIF and enlarged to 12 megapixels; a file cut off in the middle is one line."""
+    source = photos / "litter_cn_0000.jpg"
+    scene = Pillow.open(source).convert("RGB")
+    turned = Pillow.Exif()
+    turned[0x0112] = 6
+    scene.save(tmp_path / "a.jpg", quality=95)
+    scene.convert("L").save(tmp_path / "b.png")
+    scene.convert("CMYK").save(tmp_path / "c.jpg", quality=95)
+    (tmp_path / "d.jpg").write_bytes(source.read_bytes()[: source.stat().st_size // 2])
+    scene.rotate(90, expand=True).save(tmp_path / "e.jpg", exif=turned, quality=95)
+    scene.resize((4000, 3000)).save(tmp_path / "f.jpg")
+    code, out, err = run(tmp_path, "--json", "--min-score", 0.7)
+    lines = {Path(line["path"]).name: line for line in map(json.loads, out.splitlines())}
+    assert code == 1 and err.count("\n") == 1 and "d.jpg: damaged or cut off" in err
+    assert sorted(lines) == ["a.jpg", "b.png", "c.jpg", "e.jpg", "f.jpg"]
+    assert (lines["f.jpg"]["width"], lines["f.jpg"]["height"]) == (4000, 3000)
+    first = lines["a.jpg"]["detections"][0]
+    for name, line in lines.items():
+        scale = np.array([line["width"], line["height"]] * 2) / [*scene.size, *scene.size]
+        gaps = [np.abs(np.array(d["box"]) / scale - first["box"]).max() for d in line["detections"]]
+        assert min(gaps) < 0.05 * max(scene.size), name
 
 
 def test_save_writes_a_drawing_of_each_picture_with_things_in_it(photos: Path, tmp_path: Path) -> None:

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 from conftest import missing
-from gateway_helpers import Centre, Device, candidate, eventually, picture
+from gateway_helpers import START, Centre, Device, candidate, eventually, picture
 from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from edge.wire import EvidenceRef
+from edge.wire import EvidenceRef, Health, encode
 
 CHROMIUM = Path("/usr/bin/chromium")
 
@@ -63,10 +63,17 @@ def test_an_incident_that_comes_after_the_page_was_opened_shows_on_it_and_nothin
     reference = EvidenceRef(sha256=shown.sha256, media_type="image/jpeg", size_bytes=9, kind="crop", redacted=True)
     device.send(candidate(1, label="<b>tea stall</b>", evidence=[reference]), shown)
     device.publish("candidate", b"not json")
+    device.send(candidate(2, case_class="poster", label="poster", campaigns=["19900001234"]))
+    bad_view = {"north": {"view": "moved", "view_text": "moved: by +30, +0 px"}, "south": {"view": "ok"}}
+    health = Health(device="kiosk-1", at=START, outbox_rows=0, outbox_bytes=0, cameras=bad_view)  # type: ignore[arg-type]
+    device.publish("health", encode(health))
     device.settle()
     page.get_by_text("04-06 · <b>tea stall</b> · 90%").wait_for(timeout=20_000)
+    page.get_by_text("电话 phone 19900001234 · 1 处 place").wait_for(timeout=20_000)
+    page.get_by_text("north: 摄像头移位 camera moved").wait_for(timeout=20_000)
+    assert page.get_by_text("south:").count() == 0
     wait(page, "document.querySelector('.zm-picture')?.naturalWidth > 0", "the picture")
-    wait(page, "document.querySelector('.zm-count-incidents .zm-number').innerText === '1'", "the count")
+    wait(page, "document.querySelector('.zm-count-incidents .zm-number').innerText === '2'", "the count")
     wait(page, "document.querySelector('.zm-letters .zm-code')?.innerText === '100'", "the dead letter")
     wait(page, "document.querySelector('.zm-devices .zm-main')?.innerText === 'kiosk-1'", "the device")
     wait(page, _MARKERS, "the marker")

@@ -15,12 +15,13 @@ from sqlalchemy.schema import CreateTable
 
 from edge.link.mqtt import Incoming
 from edge.wire import Candidate, Durable, EvidenceRef, Receipt, channel, channel_of, decode, encode, topic
-from gateway import incidents, tables
+from gateway import campaigns, incidents, queries, tables
 from gateway.counters import Counters
 from gateway.database import Database, SchemaMismatch, sqlite_url
 from gateway.evidence import EvidenceStore
 from gateway.ingest import Intake
 from gateway.limits import FloodLimit
+from gateway.migrations import MIGRATIONS
 from gateway.registry import tables as registry_tables
 from gateway.settings import GatewaySettings
 from gateway.store import BatchStore
@@ -187,8 +188,65 @@ def test_after_its_incident_is_closed_the_same_place_founds_a_new_one(rig: Rig) 
 def test_a_database_from_a_newer_version_is_refused_in_clear_words(rig: Rig) -> None:
     with rig.database.write() as tx:
         tx.execute(sa.update(tables.schema).values(version=99))
-    with pytest.raises(SchemaMismatch, match="version 99, this software knows 1: update the software"):
+    with pytest.raises(SchemaMismatch, match="version 99, this software knows 2: update the software"):
         Database(sqlite_url(rig.path), tables.metadata, tables.SCHEMA_VERSION)
+
+
+def test_a_database_of_schema_version_1_opens_with_what_it_holds_and_takes_campaigns(tmp_path: Path) -> None:
+    """The file was written by the last version without campaigns; afterwards it has the tables of a fresh one."""
+    path = tmp_path / "gateway.sqlite3"
+    old = sqlite3.connect(path)
+    old.executescript((Path(__file__).parent / "data" / "gateway-schema-1.sql").read_text())
+    old.close()
+    database = Database(sqlite_url(path), tables.metadata, tables.SCHEMA_VERSION, MIGRATIONS)
+    store = BatchStore(database, EvidenceStore(tmp_path / "e", 10**6), Counters(), lambda: datetime.now(UTC), 100)
+    store.commit([take(incoming(candidate(2, case_class="poster", campaigns=["19900001234"])))])
+    with database.read() as tx:
+        listed = queries.incident_list(tx, 0, 10)
+        version = tx.scalar(sa.select(tables.schema.c.version))
+        inspected = sa.inspect(tx)
+        migrated = {name: _shape(inspected, name) for name in inspected.get_table_names()}
+    database.close()
+    fresh = Database(sqlite_url(tmp_path / "fresh.sqlite3"), tables.metadata, tables.SCHEMA_VERSION)
+    with fresh.read() as tx:
+        inspected = sa.inspect(tx)
+        assert migrated == {name: _shape(inspected, name) for name in inspected.get_table_names()}
+    fresh.close()
+    assert version == 2
+    assert [[c["number"] for c in row["campaigns"]] for row in listed] == [["19900001234"], []]
+
+
+def _shape(inspected: sa.Inspector, table: str) -> tuple[object, ...]:
+    """Columns, key and indexes of a table, as the database itself tells them."""
+    columns = [(c["name"], str(c["type"]), c["nullable"]) for c in inspected.get_columns(table)]
+    indexes = sorted((str(i["name"]), tuple(i["column_names"])) for i in inspected.get_indexes(table))
+    return columns, inspected.get_pk_constraint(table)["constrained_columns"], indexes
+
+
+def test_a_database_older_than_every_migration_is_refused_in_clear_words(rig: Rig) -> None:
+    with rig.database.write() as tx:
+        tx.execute(sa.update(tables.schema).values(version=0))
+    with pytest.raises(SchemaMismatch, match="version 0, this software knows 2: no migration"):
+        Database(sqlite_url(rig.path), tables.metadata, tables.SCHEMA_VERSION, MIGRATIONS)
+
+
+def test_one_number_in_many_places_is_one_campaign(rig: Rig) -> None:
+    """Three posters, two with one number; the same poster seen by a second camera adds no place."""
+    posters = [candidate(n, case_class="poster", campaigns=["19900001234"]) for n in (1, 2)]
+    again = candidate(
+        1, seq=9, device="drone-1", camera="c", candidate_id="o", case_class="poster", campaigns=["19900001234"]
+    )
+    other = candidate(3, case_class="poster", campaigns=["02088881234", "19900001234"])
+    rig.commit(*posters, again, other, candidate(4))
+    with rig.database.read() as tx:
+        counted = {row["number"]: row["incidents"] for row in campaigns.listed(tx, 10)}
+        found = queries.incident_list(tx, 0, 10, campaign="19900001234")
+        newest = queries.candidate_list(tx, 10)
+        told = tx.scalars(sa.select(tables.feed.c.text)).all()
+    assert counted == {"19900001234": 3, "02088881234": 1}
+    assert len(found) == 3 and {len(row["witnesses"]) for row in found} == {1, 2}
+    assert newest[0]["campaigns"] == [] and newest[1]["campaigns"][0] == {"number": "02088881234", "incidents": 1}
+    assert not any("1234" in line for line in told)
 
 
 def test_a_message_of_the_greatest_size_still_fits_its_channel_as_a_receipt() -> None:

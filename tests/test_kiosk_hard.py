@@ -17,7 +17,8 @@ from edge.kiosk import hard as hard_module
 from edge.kiosk.config import CameraSettings
 from edge.kiosk.example import Example, read
 from edge.kiosk.hard import HardExamples, HardLimits, Origin
-from edge.kiosk.watcher import Tools, Watcher
+from edge.kiosk.tools import Tools
+from edge.kiosk.watcher import Watcher
 from edge.watch.camera import Shot
 from edge.watch.rules import Rule, RuleBook
 from edge.watch.source import Image
@@ -54,7 +55,7 @@ def a_kiosk(folder: Path, score: float, limits: HardLimits | None = None) -> tup
     tools.detector = Unsure(score)
     tools.rules = RuleBook("1", [Rule("bikes", "bike", "04-10", ["bicycle"], dwell_s=10.0)])
     origin = Origin("kiosk-1", "unsure", "1" * 64)
-    tools.hard = HardExamples(folder / "hard", tools.evidence, origin, limits or HardLimits())
+    tools.hard = HardExamples(folder / "hard", tools.desk, origin, limits or HardLimits())
     return tools, Watcher(CameraSettings("cam", "none"), tools, gone_s=60.0)
 
 
@@ -62,6 +63,7 @@ def watch(watcher: Watcher, seconds: int, start: int = 0) -> None:
     """One frame a second."""
     for t in range(start, start + seconds):
         watcher.take(Shot(a_picture(), START + timedelta(seconds=t), float(t), t + 1))
+        watcher.finish(10.0)
 
 
 def examples(folder: Path, why: str) -> list[Example]:
@@ -148,6 +150,7 @@ def overrule(tools: Tools, number: int) -> None:
     assert tools.hard is not None
     subject = hard_module.Seen(label="bicycle", score=0.0, box=(100.0, 60.0, 200.0, 160.0))
     tools.hard.overruled(a_check(f"place-{number}"), "looks as before", shot, subject, Detections.empty(("bicycle",)))
+    tools.hard.finish(10.0)
 
 
 def test_one_camera_gives_so_many_pictures_an_hour_and_the_rest_is_counted(tmp_path: Path) -> None:
@@ -176,7 +179,7 @@ def test_a_restarted_kiosk_knows_what_it_kept(tmp_path: Path) -> None:
     watch(watcher, 70)
     watcher.flush()
     assert tools.hard is not None
-    tools.hard = HardExamples(tmp_path / "hard", tools.evidence, Origin("kiosk-1", "u", "1" * 64), HardLimits())
+    tools.hard = HardExamples(tmp_path / "hard", tools.desk, Origin("kiosk-1", "u", "1" * 64), HardLimits())
     watch(Watcher(CameraSettings("cam", "none"), tools, gone_s=60.0), 30, start=70)
     assert len(examples(tmp_path, "grey")) == 1
 

@@ -56,6 +56,7 @@ def test_the_picture_of_a_check_shows_the_place_when_the_resolution_changed(tmp_
         )
     )
     watcher.take(Shot(a_picture(), START, 0.0, 1))
+    watcher.finish(120.0)
     (evidence,) = waiting(tmp_path)[1]
     shown = cv2.imdecode(np.frombuffer(evidence.data, np.uint8), cv2.IMREAD_COLOR)
     assert shown is not None

@@ -13,6 +13,9 @@ from edge.link import OutboxUnusable, SettingsError
 
 def kiosk(
     config: Annotated[Path, typer.Option(help="The kiosk's settings, see configs/kiosk.toml.")],
+    new_views: Annotated[
+        bool, typer.Option("--new-views", help="Cameras were turned on purpose: learn how their views look anew.")
+    ] = False,
     check: Annotated[bool, typer.Option("--check", help="Only look whether everything is usable, then end.")] = False,
 ) -> None:
     """Watch the street: cameras in, candidate cases out. 看守街面：摄像头进，疑似案件出。"""
@@ -23,7 +26,7 @@ def kiosk(
 
     try:
         settings = load_settings(config)
-        node = Kiosk(settings, config, software=f"zhuomu {version('zhuomu')}")
+        node = Kiosk(settings, config, software=f"zhuomu {version('zhuomu')}", new_views=new_views)
     except (SettingsError, SourceError, OutboxUnusable, DetectorError, OSError) as error:
         sys.stderr.write(f"error: {error}\n")
         raise typer.Exit(2) from error

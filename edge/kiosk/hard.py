@@ -6,6 +6,7 @@ over the wire, except that a filed candidate's picture travels as its evidence a
 
 import hashlib
 from collections import Counter
+from concurrent.futures import Future, wait
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -16,7 +17,8 @@ import structlog
 from detectors import Detections
 from edge.kiosk.example import Example, Seen, Why
 from edge.watch.camera import Shot
-from edge.watch.evidence import EvidenceMaker, write_whole
+from edge.watch.desk import Desk
+from edge.watch.evidence import write_whole
 from edge.watch.places import Spot
 from edge.watch.rules import Decision
 from edge.wire import Candidate, Evidence, Verify
@@ -59,9 +61,10 @@ class HardExamples:
     """The folder `hard/`. Oldest files are deleted first; what is skipped, deleted or fails is counted. A full disk
     costs the example alone, never the candidate."""
 
-    def __init__(self, folder: Path, evidence: EvidenceMaker, origin: Origin, limits: HardLimits) -> None:
+    def __init__(self, folder: Path, desk: Desk, origin: Origin, limits: HardLimits) -> None:
         self._folder = folder
-        self._evidence = evidence
+        self._desk = desk
+        self._waiting: list[tuple[Future[list[Evidence]], Example]] = []
         self._origin = origin
         self._limits = limits
         self._hours: Counter[tuple[str, str]] = Counter()
@@ -106,6 +109,21 @@ class HardExamples:
             ids = (request.camera, request.place_id, f"{self._origin.device}.{request.place_id}")
             self._keep("overruled", reason, ids, shot, subject, found)
 
+    def finish(self, wait_s: float = 0.0) -> None:
+        """Write what has its redacted picture. Call it with each frame; with `wait_s` of patience before the end."""
+        if wait_s:
+            wait([picture for picture, _ in self._waiting], wait_s)
+        ready = [one for one in self._waiting if one[0].done()]
+        self._waiting = [one for one in self._waiting if one not in ready]
+        for picture, example in ready:
+            try:
+                frame = _frame(picture.result())
+            except OSError as error:
+                self._failed(error)
+                continue
+            if frame is not None:
+                self._write(msgspec.structs.replace(example, picture=frame.sha256), frame.data)
+
     def _room(self, camera: str, at: datetime) -> bool:
         if not self._limits.bytes_max:
             return False
@@ -122,14 +140,11 @@ class HardExamples:
         self, why: Why, reason: str, ids: tuple[str, str, str], shot: Shot, subject: Seen, found: Detections
     ) -> None:
         height, width = shot.image.shape[:2]
-        try:
-            frame = _frame(self._evidence.frame_and_crop(shot.image, subject.box, found))
-        except OSError as error:
-            self._failed(error)
+        picture = self._desk.frame_and_crop(shot.image, subject.box, found)
+        if picture is None:
+            self.counters["hard_skipped"] += 1
             return
-        if frame is not None:
-            example = self._example(why, reason, ids, shot.at, (width, height), subject, frame.sha256, found)
-            self._write(example, frame.data)
+        self._waiting.append((picture, self._example(why, reason, ids, shot.at, (width, height), subject, "", found)))
 
     def _example(
         self,

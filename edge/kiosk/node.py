@@ -14,7 +14,8 @@ from detectors.redact import Redactor
 from edge.kiosk.config import KioskSettings, beside, load_rules
 from edge.kiosk.hard import HardExamples, HardLimits, Origin
 from edge.kiosk.store import KioskStore
-from edge.kiosk.watcher import Tools, Watcher
+from edge.kiosk.tools import Tools
+from edge.kiosk.watcher import Watcher
 from edge.link import Limits, Link, Outbox
 from edge.watch.camera import Camera
 from edge.watch.evidence import EvidenceMaker, Sealed
@@ -23,14 +24,17 @@ from edge.wire import Look, Verdict, Verify
 
 DETECT_SCORE_MIN = 0.15
 DRAIN_S = 10.0
+FINISH_S = 5.0  # at the end, for pictures under way: `zhuomu up` and systemd wait no longer than 20 and 30 s
 
 log = structlog.get_logger()
 
 
 class Kiosk:
-    """Everything that one mini-PC runs. Raises at construction whatever is wrong with settings, rules, model, files."""
+    """Everything that one mini-PC runs. Raises at construction whatever is wrong with settings, rules, model, files.
 
-    def __init__(self, settings: KioskSettings, settings_file: Path, software: str) -> None:
+    `new_views`: the cameras were turned on purpose; learn their views anew."""
+
+    def __init__(self, settings: KioskSettings, settings_file: Path, software: str, new_views: bool = False) -> None:
         self._settings = settings
         data = beside(settings_file, settings.data)
         rules = load_rules(beside(settings_file, settings.rules))
@@ -59,14 +63,14 @@ class Kiosk:
             health=self._health,
             losses=self.counters,
         )
+        self._tools = Tools(self.link, self._store, detector, self.evidence, rules, anchors)
         origin = Origin(settings.device, detector.model_name, detector.model_sha256)
         limits = HardLimits(settings.hard_bytes_max, settings.hard_per_hour_max)
-        self._hard = HardExamples(data / "hard", self.evidence, origin, limits)
-        tools = Tools(self.link, self._store, detector, self.evidence, rules, anchors, self._hard)
+        self._hard = self._tools.hard = HardExamples(data / "hard", self._tools.desk, origin, limits)
         self._cameras = [
             Camera(c.name, source, loop=c.loop) for c, source in zip(settings.camera, sources, strict=True)
         ]
-        self._watchers = {c.name: Watcher(c, tools, settings.gone_s) for c in settings.camera}
+        self._watchers = {c.name: Watcher(c, self._tools, settings.gone_s, new_views) for c in settings.camera}
         self._asked_lock = threading.Lock()
         self._asked_queue: list[Verify] = self._store.open_checks()
 
@@ -85,6 +89,8 @@ class Kiosk:
         return {
             "pictures_withheld": self.evidence.withheld,
             "originals_deleted": self.evidence.sealed.deleted,
+            "posters_unread": self.evidence.unread,
+            "pictures_put_off": self._tools.desk.refused,
             "messages_postponed": sum(w.postponed for w in self._watchers.values()),
             **self._hard.counters,
         }
@@ -113,8 +119,10 @@ class Kiosk:
     def _end(self) -> None:
         for camera in self._cameras:
             camera.stop()
+        until = time.monotonic() + FINISH_S
         for watcher in self._watchers.values():
-            watcher.flush()
+            watcher.flush(max(0.0, until - time.monotonic()))
+        self._tools.desk.close()
         drained = self.link.drain(DRAIN_S)
         log.info("kiosk.stopped", outbox_left=self.outbox.size[0], drained=drained)
         self.link.stop()
@@ -153,7 +161,7 @@ class Kiosk:
         self.link.send(verdict, within=self._store.answering(request.verify_id, None))
 
     def _health(self) -> dict[str, dict[str, float | str]]:
-        return {c.name: c.health() for c in self._cameras}
+        return {c.name: {**c.health(), **self._watchers[c.name].health()} for c in self._cameras}
 
 
 def _source(spec: str) -> Source:

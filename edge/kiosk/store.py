@@ -1,4 +1,4 @@
-"""What a kiosk remembers over a restart: its spots and the checks it was asked for, beside the outbox in one file."""
+"""What a kiosk remembers over a restart, beside the outbox in one file: spots and checks it was asked for."""
 
 import sqlite3
 from collections.abc import Callable, Sequence
@@ -14,8 +14,8 @@ Within = Callable[[sqlite3.Connection], None]
 
 
 class KioskStore:
-    """Tables `spot` and `verify` in the outbox's database, so that a candidate and the spot that it came from are
-    committed together: after a kill there is the candidate and a filed spot, or neither."""
+    """Tables `spot` and `verify` in the outbox's database, so that a candidate and the spot that it came
+    from are committed together: after a kill there is the candidate and a filed spot, or neither."""
 
     def __init__(self, outbox: Outbox) -> None:
         self._outbox = outbox

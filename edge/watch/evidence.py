@@ -11,7 +11,9 @@ import numpy as np
 import structlog
 
 from detectors import Detections, RedactionError
+from detectors.poster import readings
 from detectors.redact import Redactor
+from detectors.text import MIN_SCORE, TextError
 from edge.watch.boxes import Box
 from edge.watch.source import Image
 from edge.wire import Evidence, EvidenceRef
@@ -28,11 +30,17 @@ Kind = Literal["frame", "crop", "look"]
 
 @dataclass
 class EvidenceMaker:
-    """Makes evidence. Fails closed: when redaction cannot run, no picture leaves, and `withheld` counts it."""
+    """Makes evidence. Fails closed: when redaction cannot run, no picture leaves, and `withheld` counts it.
+
+    Slow (`docs/benchmarks.md`: about a second of one core a picture): `Desk` calls it beside the detection thread. What
+    several candidates of one frame need is redacted once.
+    """
 
     redactor: Redactor
     sealed: "Sealed"
     withheld: int = 0
+    unread: int = 0
+    _last: tuple[Image, Image | None] | None = None
 
     def frame_and_crop(self, image: Image, box: Box, detections: Detections) -> list[Evidence]:
         """The whole picture and the thing itself, redacted. Empty when redaction failed."""
@@ -47,11 +55,28 @@ class EvidenceMaker:
         clean = self._redact(image, detections)
         return [] if clean is None else [_evidence(crop(clean, box, margin=1.0), "look")]
 
+    def numbers(self, poster: Image) -> list[tuple[str, float]]:
+        """(digits, score) of telephone numbers and near misses on a poster's crop, for `campaign.Tally`; nothing when
+        reading failed, which `unread` counts. The numbers stand in no log."""
+        try:
+            lines = self.redactor.reader.read(poster)
+        except TextError as error:
+            self.unread += 1
+            log.error("poster.unread", reason=str(error))
+            return []
+        return readings([line for line in lines if line.score >= MIN_SCORE])
+
     def _redact(self, image: Image, detections: Detections) -> Image | None:
+        if self._last is None or self._last[0] is not image:
+            self._last = image, self._redacted(image, detections)
+        clean = self._last[1]
+        self.withheld += clean is None
+        return clean
+
+    def _redacted(self, image: Image, detections: Detections) -> Image | None:
         try:
             return np.asarray(self.redactor.redact(image, detections.of_class(*VEHICLES)), np.uint8)
         except RedactionError as error:
-            self.withheld += 1
             log.error("evidence.withheld", reason=str(error))
             return None
 

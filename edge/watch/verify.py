@@ -7,6 +7,7 @@ from typing import Literal
 import cv2
 import numpy as np
 
+from detectors.view import check_place
 from edge.watch.boxes import Box, covered, iou
 from edge.watch.evidence import crop
 from edge.watch.places import Sighting
@@ -17,8 +18,6 @@ Answer = Literal["cleared", "still_there", "cannot_see"]
 IOU_MIN = 0.3
 COVERED_MAX = 0.3
 LIKENESS_STILL = 0.80
-DARK_MEAN = 18.0
-FLAT_STD = 4.0
 LOOKS_EXTRA = 4
 PATIENCE_S = 60.0
 ANCHOR_PX = 64
@@ -41,9 +40,13 @@ def look(
     sightings: Sequence[Sighting],
     blockers: Sequence[Box],
     anchor: Image | None,
+    view_fault: str = "",
 ) -> Seen:
     """One look. `sightings`: all detections down to a low score; `anchor`: the place's crop from when the thing
-    was there, which catches a thing that the detector overlooks."""
+    was there, which catches a thing that the detector overlooks; `view_fault`: what is wrong with the whole view
+    (see `ViewWatch`): through a moved or covered camera nobody can say anything about the place."""
+    if view_fault:
+        return Seen("cannot_see", 0.0, view_fault)
     box = scaled(request, image)
     score = max(
         (s.score for s in sightings if s.case_class == request.case_class and iou(s.box, box) >= IOU_MIN), default=0.0
@@ -52,9 +55,9 @@ def look(
         return Seen("still_there", score, f"seen again with score {score:.2f}")
     if any(covered(box, by) > COVERED_MAX for by in blockers):
         return Seen("cannot_see", 0.0, "somebody or something stands in front")
-    blind = _blind(crop(image, box, margin=0.0))
+    blind = check_place(crop(image, box, margin=0.0))
     if blind:
-        return Seen("cannot_see", 0.0, blind)
+        return Seen("cannot_see", 0.0, blind.text)
     same = likeness(anchor, crop(image, box, margin=0.0)) if anchor is not None else 0.0
     if same >= LIKENESS_STILL:
         words = f"the place looks as it did ({same:.2f}), though nothing was detected"
@@ -111,12 +114,3 @@ class Check:
         if kinds.count("cleared") >= self.request.looks:
             return "cleared"
         return "cannot_see" if len(kinds) >= self.request.looks + LOOKS_EXTRA else None
-
-
-def _blind(place: Image) -> str:
-    grey = cv2.cvtColor(place, cv2.COLOR_BGR2GRAY)
-    if float(grey.mean()) < DARK_MEAN:
-        return "too dark"
-    if float(grey.std()) < FLAT_STD:
-        return "no structure in the picture (covered lens or fog)"
-    return ""

@@ -14,6 +14,7 @@ Text = Annotated[str, Meta(max_length=2000)]
 Utc = Annotated[datetime, Meta(tz=True, description="RFC 3339 with offset; stored as UTC")]
 Share = Annotated[float, Meta(ge=0.0, le=1.0)]
 Box = Annotated[tuple[float, float, float, float], Meta(description="x1, y1, x2, y2 in pixels of the frame")]
+PhoneNumber = Annotated[str, Meta(pattern=r"^[0-9]{10,12}$", description="national form, digits alone")]
 CaseClass = Literal["stall", "poster", "bike", "litter"]
 
 
@@ -53,7 +54,9 @@ class EvidenceRef(Struct, kw_only=True):
 
 
 class Candidate(Durable, kw_only=True):
-    """A thing that a rule took for a case. It is not a case until a person, or a rule the city switched on, says so."""
+    """A thing that a rule took for a case. It is not a case until a person, or a rule the city switched on, says so.
+
+    `campaigns`: telephone numbers that several readings of a poster agree on; one number is one campaign."""
 
     candidate_id: Name
     camera: Name
@@ -75,6 +78,7 @@ class Candidate(Durable, kw_only=True):
     model: Name
     model_sha256: Sha256
     evidence: Annotated[list[EvidenceRef], Meta(max_length=8)] = []
+    campaigns: Annotated[list[PhoneNumber], Meta(max_length=8)] = []
 
 
 class Evidence(Durable, kw_only=True):

@@ -84,6 +84,8 @@ def candidates(rows: list[Row]) -> None:
                     text(words.local_time(row["received_at"]), "zm-time")
                 text(f"{row['class_code']} · {row['label']} · {row['score']:.0%}", "zm-main")
                 text(f"{row['device']}/{row['camera']} · {row['place_id']}", "zm-sub")
+                for campaign in row["campaigns"]:
+                    text(words.campaign(campaign["number"], campaign["incidents"]), "zm-sub zm-campaign")
 
 
 def picture(row: Row) -> None:
@@ -106,6 +108,16 @@ def devices(rows: list[Row]) -> None:
             text(words.DEVICE_KINDS.get(row["kind"], str(row["kind"])), "zm-sub")
             text(f"{row['messages']:,}", "zm-sub zm-right")
             text(words.local_time(row["last_heard"]), "zm-time")
+        for camera, fault in _bad_views(row):
+            with ui.element("div").classes("zm-row zm-view"):
+                text(f"{camera}: {words.VIEW_FAULTS.get(fault, fault)}", "zm-main zm-bad-view")
+
+
+def _bad_views(device: Row) -> list[tuple[str, str]]:
+    """(camera, fault) of each camera that cannot be trusted now, as its kiosk last said."""
+    cameras = (device["health"] or {}).get("cameras", {})
+    views = [(name, str(camera.get("view", "ok"))) for name, camera in sorted(cameras.items())]
+    return [(name, view) for name, view in views if view not in ("ok", "unknown")]
 
 
 def events(rows: list[Row]) -> None:

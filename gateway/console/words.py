@@ -41,7 +41,20 @@ CAUSES: dict[str, str] = {
     "permitted": "属实但合法 it is there, and allowed",
     "other": "其他 other",
 }
+VIEW_FAULTS: dict[str, str] = {
+    "dark": "画面过暗 too dark",
+    "overexposed": "画面过曝 overexposed",
+    "blurred": "画面模糊 blurred",
+    "blocked": "镜头被遮挡 view blocked",
+    "moved": "摄像头移位 camera moved",
+    "frozen": "画面冻结 picture frozen",
+}
 WARN_WHEN_SOME = frozenset({"dead_letters"})
+
+
+def campaign(number: str, incidents: int) -> str:
+    """A poster's telephone number and in how many places it was found."""
+    return f"电话 phone {number} · {incidents} 处 place{'' if incidents == 1 else 's'}"
 
 
 def local_time(text: str) -> str:

@@ -1,0 +1,30 @@
+"""What all cameras of a kiosk share."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from detectors import Detector
+from edge.kiosk.hard import HardExamples
+from edge.kiosk.store import KioskStore
+from edge.link import Link
+from edge.watch.desk import Desk
+from edge.watch.evidence import EvidenceMaker
+from edge.watch.rules import RuleBook
+
+
+@dataclass
+class Tools:
+    """One of each for the whole kiosk. `desk`: where `evidence` is made, on a thread of its own; `hard`: pictures that
+    people should look at, None where none are kept."""
+
+    link: Link
+    store: KioskStore
+    detector: Detector
+    evidence: EvidenceMaker
+    rules: RuleBook
+    anchors: Path
+    hard: HardExamples | None = None
+    desk: Desk = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.desk = Desk(self.evidence)

@@ -1,0 +1,207 @@
+BEGIN TRANSACTION;
+CREATE TABLE candidates (
+	n INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, 
+	device TEXT NOT NULL, 
+	candidate_id TEXT NOT NULL, 
+	case_class TEXT NOT NULL, 
+	incident_id TEXT NOT NULL, 
+	received_at TEXT NOT NULL, 
+	payload BLOB NOT NULL, 
+	UNIQUE (device, candidate_id)
+);
+INSERT INTO "candidates" VALUES(1,'kiosk-1','cand-1','stall','inc-051964e83a859638d9b6','2026-11-24T08:00:00.000000Z',X'7B22736368656D615F76657273696F6E223A312C22646576696365223A226B696F736B2D31222C2265706F6368223A2230313233343536373839616263646566222C22736571223A312C2263616E6469646174655F6964223A2263616E642D31222C2263616D657261223A2263616D2D31222C22706C6163655F6964223A22706C6163652D31222C22636173655F636C617373223A227374616C6C222C226C6162656C223A227374616C6C222C22636C6173735F636F6465223A2230342D3036222C2272756C65223A22726F61642D7374616C6C222C2272756C655F76657273696F6E223A2231222C227A6F6E65223A22726F6164222C2273636F7265223A302E392C22626F78223A5B3130312E302C3130302E302C3130322E302C3130312E305D2C226672616D655F7769647468223A3130303030302C226672616D655F686569676874223A313030302C2266697273745F7365656E223A22323032362D31312D32325431303A30303A30305A222C226C6173745F7365656E223A22323032362D31312D32325431303A30353A30305A222C226477656C6C5F73223A3330302E302C22706C616365223A7B226C6174223A33342E3230312C226C6F6E223A3131372E322C226572726F725F6D616A6F725F6D223A312E302C226572726F725F6D696E6F725F6D223A302E352C226572726F725F617A696D7574685F646567223A302E302C22646174756D223A225747532D3834227D2C226D6F64656C223A22737472656574222C226D6F64656C5F736861323536223A2261616161616161616161616161616161616161616161616161616161616161616161616161616161616161616161616161616161616161616161616161616161222C2265766964656E6365223A5B5D7D');
+CREATE TABLE cursors (
+	name TEXT NOT NULL, 
+	"after" BIGINT NOT NULL, 
+	PRIMARY KEY (name)
+);
+CREATE TABLE dead_letters (
+	n INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, 
+	hash TEXT NOT NULL, 
+	first_at TEXT NOT NULL, 
+	last_at TEXT NOT NULL, 
+	topic TEXT NOT NULL, 
+	device TEXT NOT NULL, 
+	code BIGINT NOT NULL, 
+	reason TEXT NOT NULL, 
+	payload BLOB NOT NULL, 
+	size_bytes BIGINT NOT NULL, 
+	times BIGINT NOT NULL, 
+	UNIQUE (hash)
+);
+CREATE TABLE devices (
+	device TEXT NOT NULL, 
+	kind TEXT NOT NULL, 
+	online BOOLEAN, 
+	software TEXT NOT NULL, 
+	first_heard TEXT NOT NULL, 
+	last_heard TEXT NOT NULL, 
+	messages BIGINT NOT NULL, 
+	repeats BIGINT NOT NULL, 
+	refused BIGINT NOT NULL, 
+	throttled BIGINT NOT NULL, 
+	health JSON, 
+	PRIMARY KEY (device)
+);
+INSERT INTO "devices" VALUES('kiosk-1','',NULL,'','2026-11-24T08:00:00.000000Z','2026-11-24T08:00:00.000000Z',1,0,0,0,NULL);
+CREATE TABLE evidence (
+	sha256 TEXT NOT NULL, 
+	media_type TEXT NOT NULL, 
+	kind TEXT NOT NULL, 
+	redacted BOOLEAN NOT NULL, 
+	stored BOOLEAN NOT NULL, 
+	size_bytes BIGINT NOT NULL, 
+	device TEXT NOT NULL, 
+	stored_at TEXT NOT NULL, 
+	PRIMARY KEY (sha256)
+);
+CREATE TABLE evidence_refs (
+	sha256 TEXT NOT NULL, 
+	incident_id TEXT NOT NULL, 
+	source TEXT NOT NULL, 
+	kind TEXT NOT NULL, 
+	redacted BOOLEAN NOT NULL, 
+	PRIMARY KEY (sha256, incident_id, source)
+);
+CREATE TABLE feed (
+	n INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, 
+	at TEXT NOT NULL, 
+	kind TEXT NOT NULL, 
+	text TEXT NOT NULL, 
+	data JSON NOT NULL
+);
+INSERT INTO "feed" VALUES(1,'2026-11-24T08:00:00.000000Z','candidate','stall 04-06 stall at kiosk-1/cam-1, score 0.90','{"candidate_id": "cand-1", "device": "kiosk-1", "incident_id": "inc-051964e83a859638d9b6", "reason": "first sighting"}');
+INSERT INTO "feed" VALUES(2,'2026-11-24T08:00:00.000000Z','incident','stall 04-06 stall at kiosk-1/cam-1 place-1','{"candidate_id": "cand-1", "device": "kiosk-1", "incident_id": "inc-051964e83a859638d9b6"}');
+CREATE TABLE forwards (
+	n INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, 
+	"key" TEXT NOT NULL, 
+	incident_id TEXT NOT NULL, 
+	path TEXT NOT NULL, 
+	body JSON NOT NULL, 
+	state TEXT NOT NULL, 
+	attempts BIGINT NOT NULL, 
+	next_at TEXT NOT NULL, 
+	last_error TEXT NOT NULL, 
+	UNIQUE ("key")
+);
+INSERT INTO "forwards" VALUES(1,'report:inc-051964e83a859638d9b6','inc-051964e83a859638d9b6','/reports','{"incident_id": "inc-051964e83a859638d9b6", "case_class": "stall", "class_code": "04-06", "label": "stall", "lat": 34.201, "lon": 117.2, "error_major_m": 1.0, "first_seen": "2026-11-22T10:00:00.000000Z", "device": "kiosk-1", "camera": "cam-1", "candidate_id": "cand-1", "score": 0.9, "rule": "road-stall"}','pending',0,'2026-11-24T08:00:00.000000Z','');
+CREATE TABLE incidents (
+	n INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, 
+	incident_id TEXT NOT NULL, 
+	case_class TEXT NOT NULL, 
+	class_code TEXT NOT NULL, 
+	label TEXT NOT NULL, 
+	state TEXT NOT NULL, 
+	open BOOLEAN NOT NULL, 
+	lat FLOAT NOT NULL, 
+	lon FLOAT NOT NULL, 
+	error_major_m FLOAT NOT NULL, 
+	first_seen TEXT NOT NULL, 
+	last_seen TEXT NOT NULL, 
+	case_id TEXT, 
+	revision BIGINT NOT NULL, 
+	UNIQUE (incident_id)
+);
+INSERT INTO "incidents" VALUES(1,'inc-051964e83a859638d9b6','stall','04-06','stall','found',1,34.201,117.2,1.0,'2026-11-22T10:00:00.000000Z','2026-11-22T10:05:00.000000Z',NULL,1795507200000000);
+CREATE TABLE messages (
+	device TEXT NOT NULL, 
+	epoch TEXT NOT NULL, 
+	seq BIGINT NOT NULL, 
+	channel TEXT NOT NULL, 
+	received_at TEXT NOT NULL, 
+	code BIGINT, 
+	reason TEXT, 
+	PRIMARY KEY (device, epoch, seq)
+);
+INSERT INTO "messages" VALUES('kiosk-1','0123456789abcdef',1,'candidate','2026-11-24T08:00:00.000000Z',NULL,NULL);
+CREATE TABLE ops (
+	device TEXT NOT NULL, 
+	op_id TEXT NOT NULL, 
+	order_id TEXT NOT NULL, 
+	kind TEXT NOT NULL, 
+	at TEXT NOT NULL, 
+	PRIMARY KEY (device, op_id)
+);
+CREATE TABLE registry_events (
+	n BIGINT NOT NULL, 
+	case_id TEXT NOT NULL, 
+	incident_id TEXT NOT NULL, 
+	kind TEXT NOT NULL, 
+	at TEXT NOT NULL, 
+	data JSON NOT NULL, 
+	PRIMARY KEY (n)
+);
+CREATE TABLE verifies (
+	verify_id TEXT NOT NULL, 
+	case_id TEXT NOT NULL, 
+	incident_id TEXT NOT NULL, 
+	device TEXT NOT NULL, 
+	camera TEXT NOT NULL, 
+	verdict TEXT NOT NULL, 
+	attempts BIGINT NOT NULL, 
+	next_at TEXT NOT NULL, 
+	payload BLOB NOT NULL, 
+	waiting BOOLEAN NOT NULL, 
+	PRIMARY KEY (verify_id)
+);
+CREATE TABLE witnesses (
+	device TEXT NOT NULL, 
+	candidate_id TEXT NOT NULL, 
+	incident_id TEXT NOT NULL, 
+	camera TEXT NOT NULL, 
+	place_id TEXT NOT NULL, 
+	case_class TEXT NOT NULL, 
+	open BOOLEAN NOT NULL, 
+	lat FLOAT NOT NULL, 
+	lon FLOAT NOT NULL, 
+	error_major_m FLOAT NOT NULL, 
+	x1 FLOAT NOT NULL, 
+	y1 FLOAT NOT NULL, 
+	x2 FLOAT NOT NULL, 
+	y2 FLOAT NOT NULL, 
+	first_seen TEXT NOT NULL, 
+	last_seen TEXT NOT NULL, 
+	reason TEXT NOT NULL, 
+	PRIMARY KEY (device, candidate_id)
+);
+INSERT INTO "witnesses" VALUES('kiosk-1','cand-1','inc-051964e83a859638d9b6','cam-1','place-1','stall',1,34.201,117.2,1.0,0.00101,0.1,0.00102,0.101,'2026-11-22T10:00:00.000000Z','2026-11-22T10:05:00.000000Z','first sighting');
+CREATE TABLE work_orders (
+	order_id TEXT NOT NULL, 
+	crew TEXT NOT NULL, 
+	case_id TEXT NOT NULL, 
+	incident_id TEXT NOT NULL, 
+	version BIGINT NOT NULL, 
+	state TEXT NOT NULL, 
+	step TEXT NOT NULL, 
+	received_version BIGINT NOT NULL, 
+	attempts BIGINT NOT NULL, 
+	next_at TEXT NOT NULL, 
+	payload BLOB NOT NULL, 
+	waiting BOOLEAN NOT NULL, 
+	PRIMARY KEY (order_id)
+);
+CREATE TABLE zhuomu_schema (
+	version INTEGER NOT NULL, 
+	writes BIGINT NOT NULL, 
+	PRIMARY KEY (version)
+);
+INSERT INTO "zhuomu_schema" VALUES(1,0);
+CREATE INDEX candidates_incident ON candidates (incident_id);
+CREATE INDEX evidence_stored_at ON evidence (stored, stored_at);
+CREATE INDEX evidence_refs_incident ON evidence_refs (incident_id);
+CREATE INDEX incidents_case ON incidents (case_id);
+CREATE INDEX incidents_revision ON incidents (revision);
+CREATE INDEX witnesses_ground ON witnesses (open, case_class, lat);
+CREATE INDEX witnesses_incident ON witnesses (incident_id);
+CREATE INDEX witnesses_box ON witnesses (open, device, camera, case_class, x1);
+CREATE INDEX witnesses_place ON witnesses (open, device, camera, place_id);
+CREATE INDEX forwards_pending ON forwards (state, n);
+CREATE INDEX registry_events_kind ON registry_events (kind, case_id);
+CREATE INDEX work_orders_waiting ON work_orders (waiting, next_at);
+CREATE INDEX verifies_waiting ON verifies (waiting, next_at);
+DELETE FROM "sqlite_sequence";
+INSERT INTO "sqlite_sequence" VALUES('incidents',1);
+INSERT INTO "sqlite_sequence" VALUES('forwards',1);
+INSERT INTO "sqlite_sequence" VALUES('candidates',1);
+INSERT INTO "sqlite_sequence" VALUES('feed',2);
+COMMIT;
