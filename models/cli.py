@@ -46,8 +46,9 @@ def train(
     weights: Annotated[Path | None, typer.Option(help="Weights to start from (.pt).")] = None,
     renders: Annotated[Path | None, typer.Option(help="Rendered pictures with images/ and labels/.")] = None,
     also: Annotated[Path | None, typer.Option(help="The city's own pictures, a folder of `model label`.")] = None,
-    epochs: Annotated[int, typer.Option(min=1, help="Each draws half as many pictures as there are.")] = 24,
-    size: Annotated[int, typer.Option(min=64, max=1280, help="Training size, px.")] = 448,
+    epochs: Annotated[int, typer.Option(min=1, help="Each draws a quarter as many pictures as there are.")] = 24,
+    size: Annotated[int, typer.Option(min=64, max=1280, help="Training size, px.")] = 384,
+    lr: Annotated[float | None, typer.Option(min=0.0, max=1.0, help="First learning rate; else the recipe's.")] = None,
     lr_end: Annotated[float, typer.Option(min=0.0, max=1.0, help="Last learning rate as a share of the first.")] = 0.02,
     hours: Annotated[float | None, typer.Option(min=0.01, help="Fit the epochs into so many hours.")] = None,
     threads: Annotated[int, typer.Option(min=1)] = 2,
@@ -76,7 +77,7 @@ def train(
         yaml = prepare.prepare(pictures, teacher, out.resolve() / "data", renders, also)
     except CityError as error:
         raise stop(error) from None
-    changes: dict[str, Any] = {"lrf": lr_end} | ({"time": hours} if hours else {})
+    changes: dict[str, Any] = {"lrf": lr_end} | ({"time": hours} if hours else {}) | ({"lr0": lr} if lr else {})
     typer.echo(recipe.run(yaml, start, out.resolve(), epochs, size, threads, not unmasked, **changes))
 
 

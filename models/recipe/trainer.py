@@ -123,5 +123,9 @@ class StreetTrainer(DetectionTrainer):
         batch["img"] = batch["img"].contiguous(memory_format=torch.channels_last)
         return batch
 
+    def validate(self) -> tuple[dict[str, float], None]:
+        """Nothing: Ultralytics would look at the training pictures again after the last epoch."""
+        return {}, None
+
     def final_eval(self) -> None:
         """Nothing: figures come from `zhuomu model eval`, on each source's own classes only."""
