@@ -8,12 +8,14 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import av
 import pytest
 from typer.testing import CliRunner
 
+from edge.sim import truth
 from edge.sim.cli import app
 from edge.sim.clip import write_clip
 from edge.sim.export import CLASS_NAMES, export_training
@@ -54,6 +56,18 @@ def test_truth_lines_say_what_a_reader_needs(clip: tuple[Path, list[dict]]) -> N
     assert len(frames) == 50
     for box in (b["box"] for f in frames for b in f["boxes"]):
         assert 0 <= box[0] < box[2] <= 320 and 0 <= box[1] < box[3] <= 180
+
+
+def test_the_box_of_an_event_is_the_one_in_the_picture() -> None:
+    """What ought to be filed half a minute into the street, against the painted silhouettes; decoys have none."""
+    street = Street(1)
+    shown = {seen.thing.id: seen.box for seen in street.boxes(30.0)}
+    lines = [truth.event_line(street, e, datetime.now(UTC)) for e in street.events(30.1, 30.0)]
+    due = [line for line in lines if line["should_file"]]
+    assert len(due) >= 4 and all(line["box"] is None for line in lines if line not in due)
+    for line in due:
+        x1, y1, x2, y2 = (share * size for share, size in zip(line["box"], (1280, 720) * 2, strict=True))
+        assert shown[line["id"]] == pytest.approx((x1, y1, x2, y2), abs=5)
 
 
 @pytest.fixture
