@@ -97,11 +97,11 @@ def test_one_scene_gives_the_same_bins_however_its_file_was_made(photos: Path, t
     assert code == 1 and err.count("\n") == 1 and "d.jpg: damaged or cut off" in err
     assert sorted(lines) == ["a.jpg", "b.png", "c.jpg", "e.jpg", "f.jpg"]
     assert (lines["f.jpg"]["width"], lines["f.jpg"]["height"]) == (4000, 3000)
-    first = lines["a.jpg"]["detections"][0]
+    known = [d["box"] for d in lines["a.jpg"]["detections"]]
     for name, line in lines.items():
         scale = np.array([line["width"], line["height"]] * 2) / [*scene.size, *scene.size]
-        gaps = [np.abs(np.array(d["box"]) / scale - first["box"]).max() for d in line["detections"]]
-        assert min(gaps) < 0.05 * max(scene.size), name
+        boxes = [np.array(d["box"]) / scale for d in line["detections"]]
+        assert min(np.abs(box - one).max() for box in boxes for one in known) < 0.03 * max(scene.size), name
 
 
 def test_save_writes_a_drawing_of_each_picture_with_things_in_it(photos: Path, tmp_path: Path) -> None:
