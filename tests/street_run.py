@@ -60,8 +60,8 @@ def run(folder: Path, seed: int, detector: Detector, seconds: float = 90.0, fps:
         evidence=evidence,
         rules=load_rules(RULES),
         anchors=folder,
-        hard=HardExamples(folder / "hard", evidence, origin, HardLimits()),
     )
+    tools.hard = HardExamples(folder / "hard", tools.desk, origin, HardLimits())
     camera = CameraSettings("street", "none", calibration=_points(points), zone=zones)
     watcher = Watcher(camera, tools, gone_s=30.0)
     events = [street_truth.event_line(street, e, START) for e in street.events(seconds)]
