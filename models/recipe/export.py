@@ -14,7 +14,7 @@ from ultralytics import YOLO
 
 from detectors.manifest import sha256_of
 from models.labelled import CLASSES
-from models.recipe.sources import FROM_COCO
+from models.recipe.sources import FROM_BOTH, FROM_COCO
 from models.recipe.train import ARGS
 from models.recipe.two_heads import TwoHeads
 
@@ -34,13 +34,15 @@ TRAINING_DATA: tuple[dict[str, str], ...] = (
 )
 
 
-def export(checkpoint: Path, coco: Path, out: Path, name: str, size: int) -> Path:
+def export(
+    checkpoint: Path, coco: Path, out: Path, name: str, size: int, from_both: tuple[str, ...] = FROM_BOTH
+) -> Path:
     """Write `out` (.onnx), our head and COCO's on their shared trunk, and the manifest beside it; returns its path.
 
     checkpoint: of `model train`; coco: the weights that it started from. size: default inference size px. Raises
     ValueError when the two do not share their first layers.
     """
-    network = TwoHeads(ready(checkpoint), ready(coco)).eval()
+    network = TwoHeads(ready(checkpoint), ready(coco), from_both).eval()
     temporary = out.with_suffix(".onnx.part")
     probe = torch.zeros(1, 3, 96, 64)
     axes = {"images": {0: "batch", 2: "height", 3: "width"}, "output0": {0: "batch", 2: "anchors"}}

@@ -30,6 +30,8 @@ SMALL = (*LITTER, "bin", "chair", "dining_table", "bench", "suitcase")  # a few 
 COMPOSED = ("stall", "poster")
 # What the network's second head (COCO's own, never trained) speaks for; see two_heads.py.
 FROM_COCO = ("person", "car", "bus", "truck", "umbrella", "chair", "dining_table", "bench", "suitcase")
+# What both heads speak for: the pictures that teach ours show such things in a few streets alone.
+FROM_BOTH = ("bicycle", "motorbike")
 # Kinds of rubbish that can be the same thing under two names; any other two classes exclude each other in one place.
 ALIKE = (
     LITTER,

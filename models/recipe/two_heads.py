@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from models.labelled import CLASSES
-from models.recipe.sources import CLASS_ID, COCO_NAME, FROM_COCO
+from models.recipe.sources import CLASS_ID, COCO_NAME, FROM_BOTH, FROM_COCO
 
 TRUNK_LAYERS = 5  # of YOLOv8: up to the features at stride 8
 
@@ -21,22 +21,20 @@ TRUNK_LAYERS = 5  # of YOLOv8: up to the features at stride 8
 class TwoHeads(nn.Module):
     """(B, 3, H, W) float32 RGB in 0..1 -> (B, 4 + classes, 2 x anchors): our head's anchors, then COCO's.
 
-    boxes xywh px of the input; a class has score 0 at the anchors of the head that does not speak for it.
+    boxes xywh px of the input; a class has score 0 at the anchors of a head that does not speak for it.
     """
 
-    def __init__(self, ours: Any, coco: Any) -> None:
+    def __init__(self, ours: Any, coco: Any, from_both: tuple[str, ...] = FROM_BOTH) -> None:
         super().__init__()
         check_trunk(ours, coco)
         self.trunk = ours.model[:TRUNK_LAYERS]
         self.ours, self.coco = ours.model[TRUNK_LAYERS:], coco.model[TRUNK_LAYERS:]
         ids = {name: i for i, name in coco.names.items()}
-        self.theirs = [ids[COCO_NAME[name]] for name in FROM_COCO]
-        self.places = [CLASS_ID[name] for name in FROM_COCO]
-        spoken = torch.ones(len(CLASSES))
-        spoken[self.places] = 0.0
+        spoken, spread = torch.ones(len(CLASSES)), torch.zeros(len(CLASSES), len(ids))
+        spoken[[CLASS_ID[name] for name in FROM_COCO]] = 0.0
+        for name in (*FROM_COCO, *from_both):  # a matrix, because exporters know no scatter into rows
+            spread[CLASS_ID[name], ids[COCO_NAME[name]]] = 1.0
         self.register_buffer("spoken", spoken.view(1, -1, 1))
-        spread = torch.zeros(len(CLASSES), len(ids))  # a matrix, because exporters know no scatter into rows
-        spread[self.places, self.theirs] = 1.0
         self.register_buffer("spread", spread.unsqueeze(0))
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
