@@ -74,13 +74,16 @@ class PlateFinder:
     def __init__(self, reader: TextReader | None = None, read: bool = True, threads: int = 0) -> None:
         self.reader = (reader or TextReader(threads, min_score=0.3)) if read else None
 
-    def find(self, image_bgr: Image, vehicles: Detections | None = None) -> list[PlateBox]:
+    def find(
+        self, image_bgr: Image, vehicles: Detections | None = None, anywhere_px: tuple[int, int] = ANYWHERE_PX
+    ) -> list[PlateBox]:
         """Boxes to hide in a picture (H, W, 3) uint8 BGR, clipped to it.
 
         vehicles: what the detector found; of its cars, buses, trucks and motorbikes the lower part is searched (text
         on the READ_MAX largest), and hidden whole unless a complete plate was read on that vehicle.
+        anywhere_px: range into which the longer side is brought for reading the whole picture.
         """
-        found = list(self._read_anywhere(image_bgr))
+        found = list(self._read_anywhere(image_bgr, anywhere_px))
         ranked = sorted(vehicles.of_class(*VEHICLES), key=_area, reverse=True) if vehicles is not None else []
         for rank, vehicle in enumerate(ranked):
             box = np.array(vehicle.box, np.float32)
@@ -92,8 +95,8 @@ class PlateFinder:
         limit = np.array([width, height, width, height], np.float32)
         return [PlateBox(plate.box.clip(0, limit), plate.how, plate.text) for plate in found]
 
-    def _read_anywhere(self, image: Image) -> Iterator[PlateBox]:
-        for line in self.reader.read(image, ANYWHERE_PX) if self.reader else ():
+    def _read_anywhere(self, image: Image, anywhere_px: tuple[int, int]) -> Iterator[PlateBox]:
+        for line in self.reader.read(image, anywhere_px) if self.reader else ():
             if plate_like(line.text) or (tail_like(line.text) and _on_plate_shape(image, line)):
                 yield PlateBox(_text_box(line), "text", line.text)
 

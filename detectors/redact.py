@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from detectors.errors import DetectorError, RedactionError
 from detectors.faces import FaceFinder
-from detectors.plates import PlateBox, PlateFinder
+from detectors.plates import ANYWHERE_PX, PlateBox, PlateFinder
 from detectors.text import TextReader
 from detectors.types import Detections, Image
 
@@ -45,16 +45,18 @@ class Redactor:
         except (DetectorError, RuntimeError) as error:
             raise RedactionError(f"redaction cannot start, so no picture may leave: {error}") from error
 
-    def redact(self, image_bgr: Image, vehicles: Detections | None = None) -> Image:
+    def redact(self, image_bgr: Image, vehicles: Detections | None = None, part: float = 1.0) -> Image:
         """A redacted copy of a picture (H, W, 3) uint8 BGR.
 
         vehicles: what the detector found in this picture; its cars, buses, trucks and motorbikes are searched for
-        plates, and the whole picture is without them. Fails closed: raises RedactionError when anything goes wrong,
-        and then the caller sends no picture.
+        plates, and the whole picture is without them. part: the longer side as a share of that of the picture from
+        which this one was cut, so that it is read at the same scale and no larger.
+        Fails closed: raises RedactionError when anything goes wrong, and then the caller sends no picture.
         """
         try:
             out = np.array(image_bgr, dtype=np.uint8, copy=True)
-            for plate in self.plates.find(image_bgr, vehicles):
+            least, most = ANYWHERE_PX
+            for plate in self.plates.find(image_bgr, vehicles, (max(1, round(least * part)), most)):
                 hide_plate(out, plate)
             for box in self.faces.find(image_bgr):
                 pixelate(out, grown(box, FACE_GROW), FACE_BLOCKS)

@@ -24,7 +24,7 @@ START = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
 class BrokenRedactor:
     """Cannot redact."""
 
-    def redact(self, image: Image, vehicles: Detections | None = None) -> Image:
+    def redact(self, image: Image, vehicles: Detections | None = None, part: float = 1.0) -> Image:
         """Fails, as a damaged face network would."""
         raise RedactionError("the face network is gone")
 

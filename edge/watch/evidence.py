@@ -22,6 +22,7 @@ SIDE_PX_MAX = 1280
 JPEG_QUALITY = 80
 EVIDENCE_BYTES_MAX = 256 * 1024
 CROP_MARGIN = 0.35
+LOOK_MARGIN, LOOK_CONTEXT = 1.0, 1.5  # of a check's place: what leaves, and what is searched for faces and plates
 VEHICLES = ("car", "bus", "truck", "motorbike")
 
 log = structlog.get_logger()
@@ -51,9 +52,17 @@ class EvidenceMaker:
         return [_evidence(_shrink(clean), "frame"), _evidence(crop(clean, box), "crop")]
 
     def look(self, image: Image, box: Box, detections: Detections) -> list[Evidence]:
-        """The place of a check, redacted. Empty when redaction failed."""
-        clean = self._redact(image, detections)
-        return [] if clean is None else [_evidence(crop(clean, box, margin=1.0), "look")]
+        """The place of a check, redacted. Empty when redaction failed. Only the place is redacted, with so much around
+        it that a face or plate at the edge of what leaves is whole when it is looked for."""
+        x1, y1, x2, y2 = bounds(image, box, LOOK_CONTEXT)
+        wide = np.ascontiguousarray(image[y1:y2, x1:x2])
+        inside = _shifted(detections.of_class(*VEHICLES), (x1, y1, x2, y2))
+        clean = self._redacted(wide, inside, max(wide.shape[:2]) / max(image.shape[:2]))
+        self.withheld += clean is None
+        if clean is None:
+            return []
+        a, b, c, d = bounds(image, box, LOOK_MARGIN)
+        return [_evidence(np.ascontiguousarray(clean[b - y1 : d - y1, a - x1 : c - x1]), "look")]
 
     def numbers(self, poster: Image) -> list[tuple[str, float]]:
         """(digits, score) of telephone numbers and near misses on a poster's crop, for `campaign.Tally`; nothing when
@@ -68,14 +77,14 @@ class EvidenceMaker:
 
     def _redact(self, image: Image, detections: Detections) -> Image | None:
         if self._last is None or self._last[0] is not image:
-            self._last = image, self._redacted(image, detections)
+            self._last = image, self._redacted(image, detections.of_class(*VEHICLES))
         clean = self._last[1]
         self.withheld += clean is None
         return clean
 
-    def _redacted(self, image: Image, detections: Detections) -> Image | None:
+    def _redacted(self, image: Image, vehicles: Detections, part: float = 1.0) -> Image | None:
         try:
-            return np.asarray(self.redactor.redact(image, detections.of_class(*VEHICLES)), np.uint8)
+            return np.asarray(self.redactor.redact(image, vehicles, part), np.uint8)
         except RedactionError as error:
             log.error("evidence.withheld", reason=str(error))
             return None
@@ -111,11 +120,25 @@ class Sealed:
 
 def crop(image: Image, box: Box, margin: float = CROP_MARGIN) -> Image:
     """The box with a margin (share of its larger side), cut at the picture's edges; never empty."""
+    x1, y1, x2, y2 = bounds(image, box, margin)
+    return np.ascontiguousarray(image[y1:y2, x1:x2])
+
+
+def bounds(image: Image, box: Box, margin: float) -> tuple[int, int, int, int]:
+    """x1, y1, x2, y2 in whole pixels of the picture: the box with a margin (share of its larger side)."""
     height, width = image.shape[:2]
     pad = margin * max(box[2] - box[0], box[3] - box[1])
     x1, y1 = int(max(0, min(width - 1, box[0] - pad))), int(max(0, min(height - 1, box[1] - pad)))
     x2, y2 = int(min(width, max(x1 + 1, box[2] + pad))), int(min(height, max(y1 + 1, box[3] + pad)))
-    return np.ascontiguousarray(image[y1:y2, x1:x2])
+    return x1, y1, x2, y2
+
+
+def _shifted(vehicles: Detections, window: tuple[int, int, int, int]) -> Detections:
+    """What lies in a window (x1, y1, x2, y2) px, in the window's own pixels."""
+    x1, y1, x2, y2 = window
+    boxes = vehicles.boxes - np.array([x1, y1, x1, y1], np.float32)
+    seen = (boxes[:, 0] < x2 - x1) & (boxes[:, 1] < y2 - y1) & (boxes[:, 2] > 0) & (boxes[:, 3] > 0)
+    return Detections(boxes, vehicles.scores, vehicles.class_ids, vehicles.names)[seen]
 
 
 def reference(evidence: Evidence) -> EvidenceRef:
