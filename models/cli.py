@@ -20,6 +20,7 @@ from models.measure import evaluate_
 from models.negatives import alarms
 from models.walls import measuring_set
 
+TRUNK_LAYERS = 5  # as in recipe/two_heads.py, which needs torch
 app = typer.Typer(no_args_is_help=True, help="Train, export, evaluate and list networks.")
 app.command("label")(label.label)
 errors = Console(stderr=True, soft_wrap=True, highlight=False)
@@ -52,6 +53,10 @@ def train(
     lr_end: Annotated[float, typer.Option(min=0.0, max=1.0, help="Last learning rate as a share of the first.")] = 0.02,
     hours: Annotated[float | None, typer.Option(min=0.01, help="Fit the epochs into so many hours.")] = None,
     threads: Annotated[int, typer.Option(min=1)] = 2,
+    freeze: Annotated[
+        int | None,
+        typer.Option(min=TRUNK_LAYERS, max=22, help="So many layers are not trained; else the trunk."),
+    ] = None,
     unmasked: Annotated[
         bool, typer.Option("--unmasked", help="What a source does not label counts as background; to compare with.")
     ] = False,
@@ -78,6 +83,7 @@ def train(
     except CityError as error:
         raise stop(error) from None
     changes: dict[str, Any] = {"lrf": lr_end} | ({"time": hours} if hours else {}) | ({"lr0": lr} if lr else {})
+    changes |= {"freeze": freeze} if freeze else {}
     typer.echo(recipe.run(yaml, start, out.resolve(), epochs, size, threads, not unmasked, **changes))
 
 
@@ -88,6 +94,7 @@ def export(
     name: Annotated[str, typer.Option(help="Name in the manifest.")] = "street",
     size: Annotated[int, typer.Option(min=64, max=1280, help="Default inference size, px.")] = 640,
     coco: Annotated[Path | None, typer.Option(help="The COCO weights that the run started from (.pt).")] = None,
+    alone: Annotated[bool, typer.Option("--alone", help="Without COCO's head beside ours; to compare with.")] = False,
 ) -> None:
     """Write a checkpoint, with COCO's head beside ours, as ONNX with its manifest."""
     need_train()
@@ -96,7 +103,8 @@ def export(
     from models.recipe.export import export as write
 
     try:
-        typer.echo(write(checkpoint, coco or shared_dir() / "weights" / "yolov8n_coco.pt", out, name, size))
+        beside = None if alone else coco or shared_dir() / "weights" / "yolov8n_coco.pt"
+        typer.echo(write(checkpoint, beside, out, name, size))
     except ValueError as error:
         raise stop(f"{checkpoint}: {error}") from None
 

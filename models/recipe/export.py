@@ -19,6 +19,7 @@ from models.recipe.train import ARGS
 from models.recipe.two_heads import TwoHeads
 
 OPSET = 17
+HEADS = ", two heads on one trunk: our own, and COCO's for " + ", ".join((*FROM_COCO, *FROM_BOTH))
 TRAINING_DATA: tuple[dict[str, str], ...] = (
     {"source": "litter_cn", "licence": "CC BY 4.0", "origin": "github ATANU0023/garbage_detection_dataset"},
     {"source": "litter_items", "licence": "MIT / CC BY 4.0", "origin": "github Harsh9524/AquaTrash, subset of TACO"},
@@ -35,14 +36,14 @@ TRAINING_DATA: tuple[dict[str, str], ...] = (
 
 
 def export(
-    checkpoint: Path, coco: Path, out: Path, name: str, size: int, from_both: tuple[str, ...] = FROM_BOTH
+    checkpoint: Path, coco: Path | None, out: Path, name: str, size: int, from_both: tuple[str, ...] = FROM_BOTH
 ) -> Path:
     """Write `out` (.onnx), our head and COCO's on their shared trunk, and the manifest beside it; returns its path.
 
-    checkpoint: of `model train`; coco: the weights that it started from. size: default inference size px. Raises
-    ValueError when the two do not share their first layers.
+    checkpoint: of `model train`; coco: the weights that it started from, None for our head alone; size: default
+    inference size px. Raises ValueError when the two do not share their first layers.
     """
-    network = TwoHeads(ready(checkpoint), ready(coco), from_both).eval()
+    network = TwoHeads(ready(checkpoint), ready(coco), from_both).eval() if coco else ready(checkpoint)
     temporary = out.with_suffix(".onnx.part")
     probe = torch.zeros(1, 3, 96, 64)
     axes = {"images": {0: "batch", 2: "height", 3: "width"}, "output0": {0: "batch", 2: "anchors"}}
@@ -54,7 +55,8 @@ def export(
     finally:
         temporary.unlink(missing_ok=True)
     path = out.with_suffix(".json")
-    path.write_text(json.dumps(manifest(out, name, size), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    about = manifest(out, name, size, HEADS if coco else "")
+    path.write_text(json.dumps(about, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     return path
 
 
@@ -82,7 +84,7 @@ def describe(network: Path, name: str) -> None:
     onnx.save(model, network)
 
 
-def manifest(network: Path, name: str, size: int) -> dict[str, Any]:
+def manifest(network: Path, name: str, size: int, heads: str = "") -> dict[str, Any]:
     """What a reader and the loader need to know about the network file; figures are added by `model eval --record`."""
     return {
         "name": name,
@@ -91,7 +93,7 @@ def manifest(network: Path, name: str, size: int) -> dict[str, Any]:
         "classes": list(CLASSES),
         "input": {"size_px": size, "stride_px": 32, "layout": "NCHW float32 RGB 0..1, letterboxed with 114"},
         "output": "(batch, 4 + classes, anchors) float32: centre x, centre y, width, height px, then class scores",
-        "architecture": "YOLOv8n, two heads on one trunk: our own, and COCO's for " + ", ".join(FROM_COCO),
+        "architecture": "YOLOv8n" + heads,
         "licence": "AGPL-3.0-or-later",
         "training_data": list(TRAINING_DATA),
         "recipe_args_sha256": sha256(json.dumps(ARGS, sort_keys=True).encode()).hexdigest(),
