@@ -215,6 +215,7 @@ def test_a_shrunk_picture_keeps_the_frames_own_pixels_in_its_sidecar(tmp_path: P
     big = np.random.default_rng(1).integers(0, 40, (1080, 1920, 3), np.uint8)
     subject = hard_module.Seen(label="bicycle", score=0.0, box=(100.0, 60.0, 200.0, 160.0))
     tools.hard.overruled(a_check("p"), "x", Shot(big, START, 0.0, 1), subject, Detections.empty(("bicycle",)))
+    tools.hard.finish(60.0)
     (one,) = examples(tmp_path, "overruled")
     (file,) = (tmp_path / "hard").glob("*.jpg")
     shown = cv2.imread(str(file))

@@ -104,6 +104,6 @@ def test_a_kiosk_files_one_candidate_for_a_thing_with_two_names(tmp_path: Path) 
         for _ in range(6):
             number += 1
             watcher.take(Shot(picture, START + timedelta(seconds=number / 2), number / 2, number))
-        watcher.flush()
+        watcher.flush(60.0)
         tools.link.outbox.close()
     assert [c.label for c in waiting(tmp_path)[0]] == ["litter_heap"]
