@@ -16,6 +16,7 @@ from models.labelled import CLASSES
 from models.recipe.sources import CLASS_ID, COCO_NAME, FROM_BOTH, FROM_COCO
 
 TRUNK_LAYERS = 5  # of YOLOv8: up to the features at stride 8
+SECOND_OPINION = 0.5  # what COCO's score counts where our head speaks too: ours has seen the street
 
 
 class TwoHeads(nn.Module):
@@ -33,7 +34,7 @@ class TwoHeads(nn.Module):
         spoken, spread = torch.ones(len(CLASSES)), torch.zeros(len(CLASSES), len(ids))
         spoken[[CLASS_ID[name] for name in FROM_COCO]] = 0.0
         for name in (*FROM_COCO, *from_both):  # a matrix, because exporters know no scatter into rows
-            spread[CLASS_ID[name], ids[COCO_NAME[name]]] = 1.0
+            spread[CLASS_ID[name], ids[COCO_NAME[name]]] = 1.0 if name in FROM_COCO else SECOND_OPINION
         self.register_buffer("spoken", spoken.view(1, -1, 1))
         self.register_buffer("spread", spread.unsqueeze(0))
 
