@@ -87,7 +87,8 @@ def measured(
     took = in_turn(arms, repeats, calls)
     report["times"] = {name: asdict(timed) for name, timed in took.items()}
     report["ratios"] = ratios(took)
-    report["peers"] = {"boxes": boxes, "ours": len(load_detector(float32.path).detect(image)), "not_run": missing}
+    ours = len(load_detector(float32.path, size=max(SIZES)).detect(image))
+    report["peers"] = {"boxes": boxes, "ours": ours, "not_run": missing}
     report["tiles"] = [
         tiles(m, kind, image, wide, threads, repeats)
         for kind, m in manifests.items()
