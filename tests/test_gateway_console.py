@@ -72,7 +72,7 @@ def test_an_incident_that_comes_after_the_page_was_opened_shows_on_it_and_nothin
     page.get_by_text("电话 phone 19900001234 · 1 处 place").wait_for(timeout=20_000)
     page.get_by_text("north: 摄像头移位 camera moved").wait_for(timeout=20_000)
     assert page.get_by_text("south:").count() == 0
-    wait(page, "document.querySelector('.zm-picture')?.naturalWidth > 0", "the picture")
+    wait(page, "document.querySelector('img.zm-picture')?.naturalWidth > 0", "the picture")
     wait(page, "document.querySelector('.zm-count-incidents .zm-number').innerText === '2'", "the count")
     wait(page, "document.querySelector('.zm-letters .zm-code')?.innerText === '100'", "the dead letter")
     wait(page, "document.querySelector('.zm-devices .zm-main')?.innerText === 'kiosk-1'", "the device")
