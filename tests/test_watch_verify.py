@@ -2,13 +2,14 @@
 
 from datetime import UTC, datetime
 
+import msgspec
 import numpy as np
 import pytest
 
 from edge.watch.places import Sighting
 from edge.watch.source import Image
 from edge.watch.verify import Answer, Check, likeness, look
-from edge.wire import Look, Verify
+from edge.wire import CaseClass, Look, Verify
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 BOX = (100.0, 100.0, 200.0, 180.0)
@@ -57,6 +58,15 @@ def test_a_person_in_front_means_cannot_see() -> None:
 def test_a_dark_or_covered_lens_means_cannot_see(level: int) -> None:
     """Black night and a bag over the camera."""
     assert look(REQUEST, np.full((360, 640, 3), level, np.uint8), [], [], None).verdict == "cannot_see"
+
+
+@pytest.mark.parametrize(("case_class", "verdict"), [("poster", "cleared"), ("bike", "cannot_see")])
+def test_a_plain_wall_where_a_poster_was_is_no_covered_lens(case_class: CaseClass, verdict: str) -> None:
+    """The ground where a bicycle stood is never that plain: something is in front of it."""
+    picture = street(1)
+    picture[90:190, 90:210] = 128
+    request = msgspec.structs.replace(REQUEST, case_class=case_class)
+    assert look(request, picture, [], [], None).verdict == verdict
 
 
 def test_a_place_that_looks_as_before_is_still_there_though_nothing_was_detected() -> None:

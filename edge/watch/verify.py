@@ -44,7 +44,8 @@ def look(
 ) -> Seen:
     """One look. `sightings`: all detections down to a low score; `anchor`: the place's crop from when the thing
     was there, which catches a thing that the detector overlooks; `view_fault`: what is wrong with the whole view
-    (see `ViewWatch`): through a moved or covered camera nobody can say anything about the place."""
+    (see `ViewWatch`): through a moved or covered camera nobody can say anything about the place. Behind a poster is a
+    wall, which may be plain: without structure it counts as covered only when the whole picture has none."""
     if view_fault:
         return Seen("cannot_see", 0.0, view_fault)
     box = scaled(request, image)
@@ -56,7 +57,7 @@ def look(
     if any(covered(box, by) > COVERED_MAX for by in blockers):
         return Seen("cannot_see", 0.0, "somebody or something stands in front")
     blind = check_place(crop(image, box, margin=0.0))
-    if blind:
+    if blind and not (blind.fault == "blocked" and request.case_class == "poster" and check_place(image) is None):
         return Seen("cannot_see", 0.0, blind.text)
     same = likeness(anchor, crop(image, box, margin=0.0)) if anchor is not None else 0.0
     if same >= LIKENESS_STILL:
