@@ -92,7 +92,8 @@ def add_picture(
 def is_dev(name: str) -> bool:
     """Whether a training picture is kept back for choosing between checkpoints; val is for the card's figures alone."""
     source, _, number = Path(name).stem.rpartition("_")
-    return source in LABELLED and number.isdecimal() and int(number) % DEV_EVERY == DEV_EVERY - 1
+    real = source in LABELLED and source not in ("street_sim", "pasted")
+    return real and number.isdecimal() and int(number) % DEV_EVERY == DEV_EVERY - 1
 
 
 def prepare(data: Path, weights: Path, out: Path, renders: Path | None = None, also: Path | None = None) -> Path:
