@@ -14,12 +14,12 @@ from ultralytics import YOLO
 
 from detectors.manifest import sha256_of
 from models.labelled import CLASSES
-from models.recipe.sources import FROM_BOTH, FROM_COCO
+from models.recipe.sources import SPEAKS
 from models.recipe.train import ARGS
 from models.recipe.two_heads import TwoHeads
 
 OPSET = 17
-HEADS = ", two heads on one trunk: our own, and COCO's for " + ", ".join((*FROM_COCO, *FROM_BOTH))
+HEADS = ", two heads on one trunk: our own, and COCO's for " + ", ".join(SPEAKS)
 TRAINING_DATA: tuple[dict[str, str], ...] = (
     {"source": "litter_cn", "licence": "CC BY 4.0", "origin": "github ATANU0023/garbage_detection_dataset"},
     {"source": "litter_items", "licence": "MIT / CC BY 4.0", "origin": "github Harsh9524/AquaTrash, subset of TACO"},
@@ -35,15 +35,13 @@ TRAINING_DATA: tuple[dict[str, str], ...] = (
 )
 
 
-def export(
-    checkpoint: Path, coco: Path | None, out: Path, name: str, size: int, from_both: tuple[str, ...] = FROM_BOTH
-) -> Path:
+def export(checkpoint: Path, coco: Path | None, out: Path, name: str, size: int) -> Path:
     """Write `out` (.onnx), our head and COCO's on their shared trunk, and the manifest beside it; returns its path.
 
     checkpoint: of `model train`; coco: the weights that it started from, None for our head alone; size: default
     inference size px. Raises ValueError when the two do not share their first layers.
     """
-    network = TwoHeads(ready(checkpoint), ready(coco), from_both).eval() if coco else ready(checkpoint)
+    network = TwoHeads(ready(checkpoint), ready(coco)).eval() if coco else ready(checkpoint)
     temporary = out.with_suffix(".onnx.part")
     probe = torch.zeros(1, 3, 96, 64)
     axes = {"images": {0: "batch", 2: "height", 3: "width"}, "output0": {0: "batch", 2: "anchors"}}

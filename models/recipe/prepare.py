@@ -46,7 +46,8 @@ def merge(labels: np.ndarray, taught: np.ndarray, labelled_ids: set[int]) -> tup
     """(positives, ignored) YOLO rows from the labels (N, 5) and the teacher's rows (M, 6) class, score, xyxy.
 
     A sure box of a class that the source does not label becomes a positive, an unsure one is ignored. Of a class that
-    the source does label, a box nobody labelled is ignored: labels have gaps. A clash with another label is dropped.
+    the source does label, a sure box that nobody labelled is ignored, because labels have gaps; an unsure one is
+    nothing, because labels are right more often than an unsure teacher. A clash with another label is dropped.
     """
     if not len(taught):
         return labels, np.zeros((0, 5))
@@ -55,10 +56,11 @@ def merge(labels: np.ndarray, taught: np.ndarray, labelled_ids: set[int]) -> tup
     same = labels[:, 0][None] == classes[:, None] if len(labels) else np.zeros_like(overlap, dtype=bool)
     seen, clash = (overlap * same).max(1) >= SAME_IOU, (overlap * ~same).max(1) >= CLASH_IOU
     own = np.isin(classes, list(labelled_ids))
-    sure = ~own & ~clash & (scores >= SURE)
-    ignored = ~seen & ~clash & ~sure
+    sure = scores >= SURE
+    positive = ~own & ~clash & sure
+    ignored = ~seen & ~clash & (sure == own)
     rows = to_yolo(classes, boxes)
-    return np.vstack([labels, rows[sure]]), rows[ignored]
+    return np.vstack([labels, rows[positive]]), rows[ignored]
 
 
 def read_rows(path: Path) -> np.ndarray:

@@ -13,10 +13,9 @@ import torch
 from torch import nn
 
 from models.labelled import CLASSES
-from models.recipe.sources import CLASS_ID, COCO_NAME, FROM_BOTH, FROM_COCO
+from models.recipe.sources import CLASS_ID, COCO_NAME, SPEAKS
 
 TRUNK_LAYERS = 5  # of YOLOv8: up to the features at stride 8
-SECOND_OPINION = 0.5  # what COCO's score counts where our head speaks too: ours has seen the street
 
 
 class TwoHeads(nn.Module):
@@ -25,16 +24,15 @@ class TwoHeads(nn.Module):
     boxes xywh px of the input; a class has score 0 at the anchors of a head that does not speak for it.
     """
 
-    def __init__(self, ours: Any, coco: Any, from_both: tuple[str, ...] = FROM_BOTH) -> None:
+    def __init__(self, ours: Any, coco: Any, speaks: dict[str, tuple[float, float]] = SPEAKS) -> None:
         super().__init__()
         check_trunk(ours, coco)
         self.trunk = ours.model[:TRUNK_LAYERS]
         self.ours, self.coco = ours.model[TRUNK_LAYERS:], coco.model[TRUNK_LAYERS:]
         ids = {name: i for i, name in coco.names.items()}
         spoken, spread = torch.ones(len(CLASSES)), torch.zeros(len(CLASSES), len(ids))
-        spoken[[CLASS_ID[name] for name in FROM_COCO]] = 0.0
-        for name in (*FROM_COCO, *from_both):  # a matrix, because exporters know no scatter into rows
-            spread[CLASS_ID[name], ids[COCO_NAME[name]]] = 1.0 if name in FROM_COCO else SECOND_OPINION
+        for name, (of_ours, of_coco) in speaks.items():  # a matrix, because exporters know no scatter into rows
+            spoken[CLASS_ID[name]], spread[CLASS_ID[name], ids[COCO_NAME[name]]] = of_ours, of_coco
         self.register_buffer("spoken", spoken.view(1, -1, 1))
         self.register_buffer("spread", spread.unsqueeze(0))
 

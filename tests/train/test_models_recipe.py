@@ -67,6 +67,11 @@ def test_an_unlabelled_box_of_a_labelled_class_is_ignored_and_a_labelled_one_is_
     assert len(positives) == 1 and len(ignored) == 1 and ignored[0, 1:].tolist() == pytest.approx([0.1, 0.1, 0.2, 0.2])
 
 
+def test_an_unsure_box_of_a_labelled_class_is_nothing_there() -> None:
+    positives, ignored = prepare.merge(np.zeros((0, 5)), np.array([[4, 0.3, 0.0, 0.0, 0.2, 0.2]]), {4})
+    assert len(positives) == 0 and len(ignored) == 0
+
+
 def test_the_label_wins_where_the_teacher_names_the_same_box_otherwise() -> None:
     labels = np.array([[1, 0.5, 0.5, 0.2, 0.2]])
     positives, ignored = prepare.merge(labels, np.array([[18, 0.9, 0.4, 0.4, 0.6, 0.6]]), {1})
@@ -135,6 +140,7 @@ def test_a_network_trains_on_the_citys_pictures_beside_the_shared_ones(shared: P
         folder.mkdir(parents=True)
         for number in range(4):
             shutil.copy(shared / "data" / "street" / "train" / part / f"litter_cn_{number:04d}.{ending}", folder)
+    (tmp_path / "data" / "street_unboxed").symlink_to(shared / "data" / "street_unboxed")
     weights = shared / "weights" / "yolov8n_coco.pt"
     yaml = prepare.prepare(tmp_path / "data", weights, tmp_path / "run" / "data", also=tmp_path / "set")
     assert f"{name}.jpg" in (yaml.parent / "train.txt").read_text()
