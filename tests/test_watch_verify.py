@@ -2,13 +2,14 @@
 
 from datetime import UTC, datetime
 
+import cv2
 import msgspec
 import numpy as np
 import pytest
 
 from edge.watch.places import Sighting
 from edge.watch.source import Image
-from edge.watch.verify import Answer, Check, likeness, look
+from edge.watch.verify import Answer, Check, likeness, look, steady
 from edge.wire import CaseClass, Look, Verify
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
@@ -31,6 +32,12 @@ REQUEST = Verify(
 def street(seed: int) -> Image:
     """A picture with structure."""
     return np.random.default_rng(seed).integers(0, 255, (360, 640, 3), np.uint8)
+
+
+def ground(seed: int) -> Image:
+    """The place with something of its own in it: coarse patches of light and dark."""
+    coarse = np.random.default_rng(seed).integers(0, 255, (4, 4, 3), np.uint8)
+    return cv2.resize(coarse, (100, 80), interpolation=cv2.INTER_NEAREST).astype(np.uint8)
 
 
 def bike(score: float = 0.2, box: tuple[float, float, float, float] = BOX) -> Sighting:
@@ -99,15 +106,45 @@ def test_an_answer_needs_as_many_clear_looks_as_asked(looks: list[Answer], answe
     """One sure sight is enough against, three clear ones are needed for."""
     check = Check(REQUEST)
     for i, kind in enumerate(looks):
-        check.add(Look(at=NOW, verdict=kind, score=0.0), float(i))
+        check.add(Look(at=NOW, verdict=kind, score=0.0), float(i), street(1))
     assert check.answer() == answer
+
+
+def test_clear_looks_that_show_different_things_do_not_clear_a_place() -> None:
+    """Somebody whom the detector does not know walks past; when he has gone, three looks alike are needed."""
+    check = Check(REQUEST)
+    for i, place in enumerate([1, 2, 1, 1]):
+        check.add(Look(at=NOW, verdict="cleared", score=0.0), float(i), ground(place))
+        assert check.answer() is None
+    check.add(Look(at=NOW, verdict="cleared", score=0.0), 4.0, ground(1))
+    assert check.answer() == "cleared"
+
+
+def test_a_place_that_never_stands_still_cannot_be_seen() -> None:
+    """A crowd."""
+    check = Check(REQUEST)
+    for i in range(7):
+        check.add(Look(at=NOW, verdict="cleared", score=0.0), float(i), ground(i))
+    assert check.answer() == "cannot_see"
+
+
+@pytest.mark.parametrize(("level", "change", "same"), [(120, 0, True), (120, 40, True), (120, None, False)])
+def test_noise_and_light_leave_plain_ground_as_it_was_and_a_leg_does_not(
+    level: int, change: int | None, same: bool
+) -> None:
+    """Bare paving: sensor noise of 6 grey values, a cloud, or a dark leg over a fifth of it."""
+    noise = np.random.default_rng(3)
+    before, now = (np.clip(noise.normal(level, 6, (80, 100, 3)), 0, 255).astype(np.uint8) for _ in range(2))
+    if change is None:
+        now[:, 40:60] = 20
+    assert steady(before, now if change is None else now + np.uint8(change)) is same
 
 
 def test_looks_are_spread_over_the_asked_time() -> None:
     """Three looks over two seconds: one each second."""
     check = Check(REQUEST)
     assert check.due(10.0)
-    check.add(Look(at=NOW, verdict="cleared", score=0.0), 10.0)
+    check.add(Look(at=NOW, verdict="cleared", score=0.0), 10.0, street(1))
     assert not check.due(10.9)
     assert check.due(11.0)
 

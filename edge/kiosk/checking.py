@@ -15,7 +15,7 @@ from edge.kiosk.tools import Tools
 from edge.link import OutboxFull
 from edge.watch.boxes import Box
 from edge.watch.camera import Shot
-from edge.watch.evidence import reference
+from edge.watch.evidence import crop, reference
 from edge.watch.places import PlaceMemory, Sighting
 from edge.watch.verify import Answer, Check, look, scaled
 from edge.watch.view import ViewWatch
@@ -84,7 +84,8 @@ class Checking:
         if seen.overruled and self._tools.hard is not None:
             subject = example.Seen(label=request.label, score=0.0, box=scaled(request, shot.image))
             self._tools.hard.overruled(request, seen.reason, shot, subject, found)
-        one.check.add(Look(at=shot.at, verdict=seen.verdict, score=seen.score, reason=seen.reason), shot.mono_s)
+        taken = Look(at=shot.at, verdict=seen.verdict, score=seen.score, reason=seen.reason)
+        one.check.add(taken, shot.mono_s, crop(shot.image, scaled(request, shot.image), margin=0.0))
         one.answer, one.at = one.check.answer(), shot.at
 
     def _send(self, one: _Open) -> None:

@@ -18,6 +18,8 @@ Answer = Literal["cleared", "still_there", "cannot_see"]
 IOU_MIN = 0.3
 COVERED_MAX = 0.3
 LIKENESS_STILL = 0.80
+STEADY_GREY = 25.0  # of 255: more than noise, compression and light do to a place at ANCHOR_PX
+STEADY_SHARE = 0.15  # of the place's pixels may differ by more than STEADY_GREY
 LOOKS_EXTRA = 4
 PATIENCE_S = 60.0
 ANCHOR_PX = 64
@@ -81,14 +83,31 @@ def likeness(a: Image, b: Image) -> float:
     return float((first * second).sum()) / norm if norm > 0 else 0.0
 
 
+def steady(a: Image, b: Image) -> bool:
+    """Whether two crops of one place show the same, apart from how bright it is. Unlike `likeness` it also works on
+    plain ground, where nothing is left to correlate but noise."""
+    small = [
+        cv2.resize(cv2.cvtColor(i, cv2.COLOR_BGR2GRAY), (ANCHOR_PX, ANCHOR_PX), interpolation=cv2.INTER_AREA)
+        for i in (a, b)
+    ]
+    first, second = (s - np.median(s) for s in (cv2.GaussianBlur(s.astype(np.float32), (5, 5), 0) for s in small))
+    return float((np.abs(first - second) > STEADY_GREY).mean()) <= STEADY_SHARE
+
+
 @dataclass
 class Check:
-    """A verify request at work: collects looks, spread over `over_s`, until an answer is due."""
+    """A verify request at work: collects looks, spread over `over_s`, until an answer is due.
+
+    Clear looks count only as long as they show the same place: somebody whom the detector overlooks hides a thing, too,
+    but moves. A look that shows the place otherwise than the clear look before it begins the count anew.
+    """
 
     request: Verify
     asked_s: float | None = None
     last_s: float | None = None
     looks: list[Look] = field(default_factory=list)
+    _clear: int = 0
+    _place: Image | None = None
 
     def due(self, mono_s: float) -> bool:
         """Whether it is time for the next look (monotonic seconds)."""
@@ -101,17 +120,20 @@ class Check:
             self.asked_s = mono_s
         return mono_s - self.asked_s > self.request.over_s + PATIENCE_S
 
-    def add(self, taken: Look, mono_s: float) -> None:
-        """Take a look into the account."""
+    def add(self, taken: Look, mono_s: float, place: Image) -> None:
+        """Take a look into the account. `place`: what the picture shows there."""
         self.looks.append(taken)
         self.last_s = mono_s
+        if taken.verdict == "cleared":
+            same = self._place is not None and steady(self._place, place)
+            self._clear, self._place = self._clear + 1 if same else 1, place
 
     def answer(self) -> Answer | None:
         """still_there at the first sure sight; cleared only when as many clear looks as asked agree; cannot_see when
-        too many looks were blocked; None while more looks are needed."""
+        too many looks were blocked or disagreed; None while more looks are needed."""
         kinds = [one.verdict for one in self.looks]
         if "still_there" in kinds:
             return "still_there"
-        if kinds.count("cleared") >= self.request.looks:
+        if self._clear >= self.request.looks:
             return "cleared"
         return "cannot_see" if len(kinds) >= self.request.looks + LOOKS_EXTRA else None
