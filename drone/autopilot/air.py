@@ -19,6 +19,8 @@ ARM_WAIT_S = 10.0
 CLIMB_MPS_MIN = 0.3  # slower than this is no climb
 CLIMBED = 0.9  # of the height: then AUTO may take over
 RETURN_AGAIN_S = 3.0
+ON_GROUND_M = 3.0  # above home; a disarming higher up is no landing
+DISARMED_HIGH_S = 5.0  # how long it may take to hear of the landing, or of a reboot
 PAUSE, CONTINUE = 0.0, 1.0
 
 
@@ -80,6 +82,8 @@ class Air:
         self._return_asked_s: float | None = None
         self._return_acked = False
         self._after_reboot = False
+        self._link_back_s: float | None = None
+        self._disarmed_s: float | None = None
 
     # What the operator may ask for.
 
@@ -136,6 +140,7 @@ class Air:
     def link_back(self, now_s: float) -> None:
         """The line was away: whatever was waited for gets its whole time again."""
         self._since_s = now_s
+        self._link_back_s = now_s
 
     def rebooted(self, now_s: float) -> None:
         """The autopilot has started anew: it knows nothing of our commands, and we nothing of its mode."""
@@ -272,14 +277,20 @@ class Air:
         """Whose hand is on it. A return that the heartbeat already shows is only ours while it stays RTL."""
         state = self._vehicle.state
         ours = frozenset({RTL}) if self.returning else OURS[self.phase]
-        if ours is None or state.mode is None or not state.armed or state.mode in ours:
+        if ours is None or state.mode is None or state.mode in ours or (self.phase is Phase.ARM and not state.armed):
             return
-        recent = self._vehicle.reasons(now_s - 5.0).lower()
-        self.by_failsafe = state.critical or state.breached or "failsafe" in recent or "fence" in recent
+        self.by_failsafe = self._failsafe(now_s)
         self._commands.clear()
         self._after_reboot = False
         self._say(Kind.FAILSAFE if self.by_failsafe else Kind.PILOT, now_s, mode_name(state.mode))
         self._go(Phase.HANDS_OFF, now_s)
+
+    def _failsafe(self, now_s: float) -> bool:
+        """Whether the autopilot itself has changed the mode: it says so, or it goes home after a time without us."""
+        state = self._vehicle.state
+        recent = self._vehicle.reasons(now_s - 5.0).lower()
+        alone = self._link_back_s is not None and now_s - self._link_back_s < 5.0 and state.mode in GOING_HOME
+        return alone or state.critical or state.breached or "failsafe" in recent or "fence" in recent
 
     def _watch_battery(self, now_s: float) -> None:
         percent = self._vehicle.state.battery_percent
@@ -294,6 +305,12 @@ class Air:
         return self._return_asked_s is None or now_s - self._return_asked_s >= RETURN_AGAIN_S
 
     def _landed(self, now_s: float) -> None:
+        height_m = self._vehicle.state.alt_home_m or 0.0
+        if height_m > ON_GROUND_M:
+            self._disarmed_s = self._disarmed_s if self._disarmed_s is not None else now_s
+            if now_s - self._disarmed_s > DISARMED_HIGH_S:
+                self._refuse(Why.DISARMED_HIGH, f"{height_m:.1f} m")
+            return
         self._say(Kind.LANDED, now_s)
         self._go(Phase.DONE, now_s)
         self.outcome = True

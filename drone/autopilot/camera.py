@@ -16,6 +16,9 @@ from drone.autopilot.wire import Message, mav, source
 
 CAMERA_INFORMATION = 259
 SEEN_MAX = 4096
+HELD_MAX = 256
+# How long the first CAMERA_FEEDBACK waits for a CAMERA_IMAGE_CAPTURED of the same picture before it counts as all there is.
+DECIDE_S = 2.0
 
 
 class AttitudeOf(StrEnum):
@@ -55,16 +58,29 @@ class Captures:
         self.fallback_dropped = 0
         self._seen: OrderedDict[tuple[str, Address, int], None] = OrderedDict()
         self._protocol_v2 = False
+        self._fallback = False
+        self._held: list[Capture] = []
+        self._held_until_s = 0.0
 
     def reset(self) -> None:
         """The vehicle has started anew, its picture numbers too."""
         self._seen.clear()
 
-    def receive(self, message: Message) -> Capture | None:
+    def tick(self, now_s: float) -> list[Capture]:
+        """Captures that waited for a v2 message which did not come."""
+        if not self._held or now_s < self._held_until_s:
+            return []
+        self._fallback = True
+        released, self._held = self._held, []
+        return released
+
+    def receive(self, message: Message, now_s: float) -> Capture | None:
         """A new capture, or None. Once a camera speaks v2, its CAMERA_FEEDBACK tells nothing new."""
         name = message.get_type()
         if name == "CAMERA_IMAGE_CAPTURED":
             self._protocol_v2 = True
+            self.fallback_dropped += len(self._held)
+            self._held.clear()
             if message.capture_result == 0:
                 self.failed += 1
                 return None
@@ -73,7 +89,16 @@ class Captures:
             if self._protocol_v2:
                 self.fallback_dropped += 1
                 return None
-            return _feedback(message) if self._new(name, message, message.img_idx) else None
+            return self._by_feedback(message, now_s) if self._new(name, message, message.img_idx) else None
+        return None
+
+    def _by_feedback(self, message: Message, now_s: float) -> Capture | None:
+        found = _feedback(message)
+        if self._fallback or len(self._held) >= HELD_MAX:
+            return found
+        if not self._held:
+            self._held_until_s = now_s + DECIDE_S
+        self._held.append(found)
         return None
 
     def _new(self, name: str, message: Message, index: int) -> bool:

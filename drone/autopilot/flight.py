@@ -113,7 +113,7 @@ class Flight:
         if not addressed_to(message, self.own):
             return []
         out = self.timesync.receive(message, now_s)
-        self._see(message)
+        self._see(message, now_s)
         if self._preparation is not None:
             out += self._preparation.receive(message, now_s)
         if self._commands is not None:
@@ -126,6 +126,8 @@ class Flight:
             self._started_s = now_s
         out = self._heartbeat(now_s)
         self._note(self.vehicle.tick(now_s), now_s)
+        for taken in self._captures.tick(now_s):
+            self._keep(taken)
         if self.outcome is None:
             out += self._step(now_s)
         for part in (self._preparation, self.air):
@@ -161,6 +163,8 @@ class Flight:
 
     def _greet(self, address: Address, now_s: float) -> None:
         state = self.vehicle.state
+        if state.autopilot is None:
+            return  # it has just rebooted: its next heartbeat says what it is
         self._commands = Commands(self.own, address)
         refusal = self._unfit()
         if refusal is not None:
@@ -219,12 +223,14 @@ class Flight:
             for message_id, interval_us in STREAMS.items():
                 self._commands.ask(command(mav.MAV_CMD_SET_MESSAGE_INTERVAL, message_id, interval_us))
 
-    def _see(self, message: Message) -> None:
+    def _see(self, message: Message, now_s: float) -> None:
         if message.get_type() == "GIMBAL_DEVICE_ATTITUDE_STATUS":
             self.gimbal = attitude(message) or self.gimbal
-        taken = self._captures.receive(message)
-        if taken is None:
-            return
+        taken = self._captures.receive(message, now_s)
+        if taken is not None:
+            self._keep(taken)
+
+    def _keep(self, taken: Capture) -> None:
         if len(self._pictures) >= CAPTURES_MAX:
             self.pictures_dropped += 1
         else:

@@ -105,7 +105,7 @@ class Why(StrEnum):
     ALREADY_ARMED = "already_armed"
     MODE_NOT_TAKEN = "mode_not_taken"
     NOT_ARMED = "not_armed"
-    NO_CLIMB = "no_climb"
+    DISARMED_HIGH = "disarmed_high"
     REBOOTED = "rebooted"
     NO_TAKEOFF_ITEM = "no_takeoff_item"
     STOPPED = "stopped"

@@ -74,9 +74,7 @@ class Vehicle:
             return []
         if source(message) != self.address:
             return []
-        boot_ms = getattr(message, "time_boot_ms", None)
-        if boot_ms is not None:
-            self._clock(boot_ms / 1e3, now_s)
+        self._clock_in(message, now_s)
         handler = self._handlers.get(message.get_type())
         if handler is not None:
             handler(message, now_s)
@@ -122,6 +120,14 @@ class Vehicle:
             if state.armed is not None or armed:
                 self._say(Kind.ARMED if armed else Kind.DISARMED, now_s)
             state.armed = armed
+
+    def _clock_in(self, m: Message, now_s: float) -> None:
+        """Most streams carry the time since start; after a reboot they are off, but TIMESYNC is still answered."""
+        boot_ms = getattr(m, "time_boot_ms", None)
+        if boot_ms is not None:
+            self._clock(boot_ms / 1e3, now_s)
+        elif m.get_type() == "TIMESYNC" and m.tc1 > 0 and self.state.autopilot == mav.MAV_AUTOPILOT_ARDUPILOTMEGA:
+            self._clock(m.tc1 / 1e9, now_s)
 
     def _clock(self, boot_s: float, now_s: float) -> None:
         last = self.state.boot_s

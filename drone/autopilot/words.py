@@ -91,6 +91,10 @@ REFUSALS: dict[Why, tuple[str, str]] = {
         "the mode was not taken; check the pilot's mode switch",
     ),
     Why.NOT_ARMED: ("飞机没有解锁或已自行上锁", "the vehicle did not arm, or disarmed itself; see its reasons"),
+    Why.DISARMED_HIGH: (
+        "飞控报告已上锁,但最后高度不在地面,请到最后位置查看",
+        "the autopilot says disarmed, but its last height was not the ground; look after the vehicle",
+    ),
     Why.REBOOTED: (
         "飞控在飞行中重启,不再发指令,请人工处置",
         "the autopilot rebooted in flight; nothing was commanded after that, look after the vehicle",

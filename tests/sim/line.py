@@ -12,7 +12,7 @@ from drone.autopilot.types import GROUND
 from drone.autopilot.wire import Codec, Message
 from sim.vehicle import OWN, SimCopter
 
-TICK_S = 0.05
+TICK_S = 0.1
 
 
 class End(Protocol):
