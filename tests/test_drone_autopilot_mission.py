@@ -4,7 +4,7 @@ import random
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from sim.line import Weather, World
 from sim.store import kept
@@ -31,7 +31,7 @@ WAYPOINTS = st.builds(
     z=st.integers(0, 12_000).map(lambda cm: cm / 100),
 )
 OTHERS = st.builds(MissionItem, seq=st.just(0), frame=st.just(2), command=st.sampled_from([206, 178, 205]), p1=st.just(1))
-LISTS = st.lists(st.one_of(WAYPOINTS, OTHERS), min_size=1, max_size=25)
+LISTS = st.lists(st.one_of(WAYPOINTS, OTHERS), min_size=1, max_size=12)
 
 
 def on_line(items: list[MissionItem]) -> list[MissionItem]:
@@ -43,7 +43,7 @@ def transfer(items: list[MissionItem], kind: MissionType = MissionType.MISSION) 
     return Transfer(items, kind, GROUND, OWN, home_first=kind is MissionType.MISSION)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=25, deadline=None, phases=(Phase.explicit, Phase.reuse, Phase.generate))  # an example is a simulation: no shrinking
 @given(
     LISTS,
     st.floats(0, 0.3),
@@ -68,7 +68,7 @@ def test_verified_means_that_the_vehicle_holds_every_item(
         assert loss > 0.05 or delay_s > 0.2, machine.history
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=12, deadline=None, phases=(Phase.explicit, Phase.reuse, Phase.generate))
 @given(LISTS, st.integers(0, 2**32))
 def test_five_per_cent_loss_never_keeps_a_list_from_being_verified(items: list[MissionItem], seed: int) -> None:
     machine = transfer(on_line(items))
@@ -87,7 +87,7 @@ def test_a_partial_upload_leaves_a_mixture_and_is_never_called_verified() -> Non
     store = copter.stores[MissionType.MISSION]
     store.items = [kept(replace(item, z=99.0)) for item in on_line(waypoints(10))]
     machine = transfer(on_line(waypoints(10)))
-    world = World(machine, copter, Weather(), 1)
+    world = World(machine, copter, Weather(delay=(0.2, 0.2)), 1)
     assert world.run(lambda: store._next >= 5, 30)
     world.weather = Weather(loss=1.0)
     assert world.run(lambda: machine.outcome is not None, 120)
@@ -210,6 +210,7 @@ def test_an_empty_list_on_the_vehicle_reads_as_empty() -> None:
     assert machine.outcome == Downloaded(())
 
 
+@settings(max_examples=25, deadline=None)
 @given(LISTS)
 def test_home_in_front_and_taken_away_again_is_the_same_list_with_its_jumps(items: list[MissionItem]) -> None:
     listed = numbered([*items, MissionItem(0, 2, 177, p1=0.0, p2=2.0)])
