@@ -102,7 +102,7 @@ def test_a_peer_that_sends_only_garbage_is_not_answered() -> None:
     port.close()
 
 
-@pytest.mark.parametrize("address", ["", "udpin:14550", "tcp:127.0.0.1", "tcp::5760", "serial:/dev/tty", "udpin::0"])
+@pytest.mark.parametrize("address", ["", "udpin:x", "tcp:127.0.0.1", "tcp::5760", "serial:/dev/tty", "udpin::0"])
 def test_an_address_that_is_none_is_refused_with_examples(address: str) -> None:
     with pytest.raises(LinkError, match=r"udpin:0\.0\.0\.0:14550"):
         open_link(address, GROUND)
@@ -145,7 +145,12 @@ def test_ctrl_c_in_flight_sends_it_home_before_the_heartbeat_ends(tmp_path: Path
 
 @pytest.mark.parametrize(
     "content, words",
-    [("{", "cannot be read"), ("[]", "no items"), ('{"fileType": "x"}', "neither a .plan"), ('[{"seq": 0}]', "neither")],
+    [
+        ("{", "cannot be read"),
+        ("[]", "no items"),
+        ('{"fileType": "x"}', "neither a .plan"),
+        ('[{"seq": 0}]', "neither"),
+    ],
 )
 def test_a_file_that_is_no_plan_is_refused_in_one_line(tmp_path: Path, content: str, words: str) -> None:
     from drone.autopilot.planfile import PlanError, load_plan

@@ -30,7 +30,9 @@ WAYPOINTS = st.builds(
     y=st.integers(-1_800_000_000, 1_800_000_000),
     z=st.integers(0, 12_000).map(lambda cm: cm / 100),
 )
-OTHERS = st.builds(MissionItem, seq=st.just(0), frame=st.just(2), command=st.sampled_from([206, 178, 205]), p1=st.just(1))
+OTHERS = st.builds(
+    MissionItem, seq=st.just(0), frame=st.just(2), command=st.sampled_from([206, 178, 205]), p1=st.just(1)
+)
 LISTS = st.lists(st.one_of(WAYPOINTS, OTHERS), min_size=1, max_size=12)
 
 
@@ -43,7 +45,9 @@ def transfer(items: list[MissionItem], kind: MissionType = MissionType.MISSION) 
     return Transfer(items, kind, GROUND, OWN, home_first=kind is MissionType.MISSION)
 
 
-@settings(max_examples=25, deadline=None, phases=(Phase.explicit, Phase.reuse, Phase.generate))  # an example is a simulation: no shrinking
+@settings(
+    max_examples=25, deadline=None, phases=(Phase.explicit, Phase.reuse, Phase.generate)
+)  # an example is a simulation: no shrinking
 @given(
     LISTS,
     st.floats(0, 0.3),
