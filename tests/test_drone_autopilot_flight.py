@@ -258,8 +258,9 @@ def test_pause_holds_and_resume_goes_on(can_pause: bool) -> None:
     assert Kind.PILOT not in crew.kinds
 
 
-def test_a_mission_that_does_not_come_home_is_brought_home_after_its_last_item() -> None:
-    crew = Crew(patrol(returns=False))
+@pytest.mark.parametrize("tail", [(), (MissionItem(6, 0, 206),), (MissionItem(6, 2, 178, p1=1, p2=5.0),)])
+def test_a_mission_that_does_not_come_home_is_brought_home_after_its_last_item(tail: tuple[MissionItem, ...]) -> None:
+    crew = Crew(Plan((*patrol(returns=False).items, *tail)))
     w = world(crew)
     assert ended(crew, w) is True
     assert asked_modes(w)[-1] == RTL and w.copter.body.up < 0.1
@@ -337,6 +338,16 @@ def test_no_arming_before_the_checks_pass_and_the_reason_is_told() -> None:
     ended(crew, w, 60)
     assert crew.why is Why.NOT_READY and "Bad fix" in refusal_line(crew.flight.outcome)  # type: ignore[arg-type]
     assert 400 not in {number for _, number in w.copter.commands_log}
+
+
+@pytest.mark.parametrize("refusals, flies", [(2, True), (3, False)])
+def test_arming_is_tried_three_times_and_then_refused_with_the_autopilots_reason(refusals: int, flies: bool) -> None:
+    crew = Crew()
+    w = world(crew, Settings(arm_refusals=refusals))
+    outcome = ended(crew, w)
+    assert (outcome is True) == flies
+    if isinstance(outcome, Refusal):
+        assert outcome.why is Why.COMMAND_REFUSED and "Need Position Estimate" in outcome.detail
 
 
 def test_an_armed_vehicle_is_not_taken_over() -> None:

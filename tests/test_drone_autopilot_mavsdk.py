@@ -1,5 +1,5 @@
-"""MAVSDK, a MAVLink implementation that we did not write: as a vehicle that our side uploads to, and as a ground station
-that uploads to the simulated vehicle of our tests."""
+"""MAVSDK, a MAVLink implementation that we did not write: as a vehicle that our side uploads to, and as a ground
+station that uploads to the simulated vehicle of our tests."""
 
 import time
 from collections.abc import Iterator

@@ -16,6 +16,8 @@ from drone.autopilot.wire import Message, mav
 
 MODE_WAIT_S = 10.0
 ARM_WAIT_S = 10.0
+ARM_ATTEMPTS_MAX = 3  # right after the checks pass, estimates still settle
+ARM_AGAIN_S = 3.0
 CLIMB_MPS_MIN = 0.3  # slower than this is no climb
 CLIMBED = 0.9  # of the height: then AUTO may take over
 RETURN_AGAIN_S = 3.0
@@ -56,11 +58,12 @@ OURS: dict[Phase, frozenset[int] | None] = {
 
 @dataclass(frozen=True)
 class Orders:
-    """What the operator wants of a flight. height_m: above home, of the take-off. last_seq: the mission's last item."""
+    """What the operator wants of a flight. height_m: above home, of the take-off. last_seq: its reaching ends
+    the mission; None: only the vehicle can tell."""
 
     height_m: float
     first_seq: int
-    last_seq: int
+    last_seq: int | None
     comes_home: bool
     ready_wait_s: float = 120.0
     return_at_percent: int = 25
@@ -84,6 +87,8 @@ class Air:
         self._after_reboot = False
         self._link_back_s: float | None = None
         self._disarmed_s: float | None = None
+        self._attempts = 0
+        self._not_before_s = 0.0
 
     # What the operator may ask for.
 
@@ -170,7 +175,10 @@ class Air:
         state = self._vehicle.state
         if state.armed:
             self._refuse(Why.ALREADY_ARMED, mode_name(state.mode))
+        elif now_s < self._not_before_s:
+            return
         elif state.ready and state.mode is not None:
+            self._attempts += 1
             self._commands.ask(set_mode(GUIDED))
             self._go(Phase.GUIDED, now_s)
         elif self._waited(now_s) > self._orders.ready_wait_s:
@@ -216,7 +224,7 @@ class Air:
         state = self._vehicle.state
         if state.armed is False:
             self._landed(now_s)
-        elif state.reached == self._orders.last_seq and not self._orders.comes_home:
+        elif not self._orders.comes_home and self.phase is Phase.FLYING and self._at_its_end:
             self.return_home(now_s)
 
     def _returning(self, now_s: float) -> None:
@@ -245,6 +253,11 @@ class Air:
 
     # Parts of them.
 
+    @property
+    def _at_its_end(self) -> bool:
+        state, last = self._vehicle.state, self._orders.last_seq
+        return state.complete or (last is not None and state.reached == last)
+
     def _answered(self, answer: Answered, now_s: float) -> None:
         number = answer.command.number
         if number == mav.MAV_CMD_SET_MESSAGE_INTERVAL:
@@ -254,6 +267,10 @@ class Air:
         elif number == mav.MAV_CMD_DO_PAUSE_CONTINUE and self.phase is Phase.FLYING:
             self._commands.ask(set_mode(BRAKE))  # not every state of AUTO can pause; BRAKE holds without a stick
             self._go(Phase.PAUSED, now_s)
+        elif self.phase in (Phase.GUIDED, Phase.ARM) and self._attempts < ARM_ATTEMPTS_MAX:
+            self._say(Kind.REFUSED, now_s, answer.refusal.detail)
+            self._not_before_s = now_s + ARM_AGAIN_S
+            self._go(Phase.READY, now_s)
         elif self.phase in (Phase.GUIDED, Phase.ARM):
             self._refuse(answer.refusal.why, f"{answer.refusal.detail} {self._vehicle.reasons(self._since_s)}".strip())
         elif self.phase is Phase.TAKE_OFF and number == mav.MAV_CMD_NAV_TAKEOFF:
@@ -306,7 +323,7 @@ class Air:
 
     def _landed(self, now_s: float) -> None:
         height_m = self._vehicle.state.alt_home_m or 0.0
-        if height_m > ON_GROUND_M:
+        if height_m > ON_GROUND_M and not self._vehicle.state.on_ground:
             self._disarmed_s = self._disarmed_s if self._disarmed_s is not None else now_s
             if now_s - self._disarmed_s > DISARMED_HIGH_S:
                 self._refuse(Why.DISARMED_HIGH, f"{height_m:.1f} m")

@@ -17,7 +17,7 @@ from drone.autopilot.wire import Message, mav, source
 CAMERA_INFORMATION = 259
 SEEN_MAX = 4096
 HELD_MAX = 256
-# How long the first CAMERA_FEEDBACK waits for a CAMERA_IMAGE_CAPTURED of the same picture before it counts as all there is.
+# How long the first CAMERA_FEEDBACK waits for a CAMERA_IMAGE_CAPTURED of the same picture; then it is all there is.
 DECIDE_S = 2.0
 
 

@@ -7,7 +7,7 @@ from drone.autopilot.air import Air, Orders, Phase
 from drone.autopilot.camera import Capture, Captures
 from drone.autopilot.commands import Commands, command
 from drone.autopilot.gimbal import GimbalAttitude, attitude
-from drone.autopilot.items import comes_home, takeoff_height_m
+from drone.autopilot.items import comes_home, last_seq, takeoff_height_m
 from drone.autopilot.modes import COPTERS, mode_name
 from drone.autopilot.prepare import Plan, Preparation
 from drone.autopilot.timesync import TimeSync
@@ -200,9 +200,9 @@ class Flight:
             self.air = Air(self._orders(), self.vehicle, self._commands, now_s)
 
     def _orders(self) -> Orders:
-        count = len(self._plan.items)  # home is seq 0, so the last item is seq count
-        height, home = self._height_m or 0.0, comes_home(self._plan.items)
-        return Orders(height, 1, count, home, self._options.ready_wait_s, self._options.return_at_percent)
+        items, options = self._plan.items, self._options
+        height, home = self._height_m or 0.0, comes_home(items)
+        return Orders(height, 1, last_seq(items), home, options.ready_wait_s, options.return_at_percent)
 
     @property
     def _height_m(self) -> float | None:

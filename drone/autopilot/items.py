@@ -81,6 +81,15 @@ def takeoff_height_m(items: Sequence[MissionItem]) -> float | None:
     return None
 
 
+def last_seq(items: Sequence[MissionItem]) -> int | None:
+    """The list's last navigation item as the vehicle counts it (home is 0); None when a jump comes after it, so that
+    reaching it may not be the end."""
+    navigation = [at for at, item in enumerate(items) if item.command < mav.MAV_CMD_NAV_LAST]
+    if not navigation or any(item.command == DO_JUMP for item in items[navigation[-1] :]):
+        return None
+    return navigation[-1] + 1
+
+
 def comes_home(items: Sequence[MissionItem]) -> bool:
     """Whether the list ends on the ground: its last navigation command is a return or a landing."""
     navigation = [item.command for item in items if item.command < mav.MAV_CMD_NAV_LAST]

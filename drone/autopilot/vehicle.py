@@ -39,6 +39,7 @@ class State:
     on_ground: bool | None = None
     seq: int | None = None
     reached: int | None = None
+    complete: bool = False  # the mission's last item is done
     breached: bool = False
     texts: deque[tuple[float, int, str]] = field(default_factory=lambda: deque(maxlen=TEXTS_MAX))
 
@@ -170,6 +171,7 @@ class Vehicle:
 
     def _current(self, m: Message, now_s: float) -> None:
         self.state.seq = m.seq
+        self.state.complete = m.mission_state == mav.MISSION_STATE_COMPLETE
 
     def _reached(self, m: Message, now_s: float) -> None:
         self.state.reached = m.seq

@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
+from sim.vehicle import OWN, SimCopter
+
 from drone.autopilot.types import GROUND
 from drone.autopilot.wire import Codec, Message
-from sim.vehicle import OWN, SimCopter
 
 TICK_S = 0.1
 
@@ -36,7 +37,7 @@ class Weather:
 class World:
     """Runs both ends. `run` until a condition holds or the virtual time is over."""
 
-    def __init__(self, end: End, copter: SimCopter, weather: Weather = Weather(), seed: int = 0) -> None:  # noqa: B008
+    def __init__(self, end: End, copter: SimCopter, weather: Weather = Weather(), seed: int = 0) -> None:
         self.end, self.copter, self.weather = end, copter, weather
         self.now_s = 0.0
         self.ground_sent: list[tuple[float, Message]] = []

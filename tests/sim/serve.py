@@ -1,13 +1,14 @@
 """A simulated vehicle behind a real socket: UDP (it speaks first, to a ground station's port) or a TCP server.
 
-`step` is called by a test in its own time; `Served` runs it on a thread against the clock, time passing `fast` times."""
+`step` is called by a test in its own time; `Served` runs it on a thread against the clock, `fast` times as fast."""
 
 import socket
 import threading
 import time
 
-from drone.autopilot.wire import Codec, Message, Signing
 from sim.vehicle import OWN, SimCopter
+
+from drone.autopilot.wire import Codec, Message, Signing
 
 
 class Port:

@@ -1,5 +1,5 @@
-"""A simulated ArduCopter for tests: messages and times in, messages out. It behaves like ArduCopter 4.6 where that differs
-from the book (measured in simulation, see the recording sitl_patrol_rx.tlog): mission protocol in `store`, return about
+"""A simulated ArduCopter for tests: messages and times in, messages out. It behaves like ArduCopter 4.6 where that
+differs from the book (measured in simulation, see the recording sitl_patrol_rx.tlog): mission protocol in `store`, return about
 5 s after the ground station falls silent only with FS_GCS_ENABLE=1, CAMERA_FEEDBACK with the vehicle's attitude, no
 arming before the pre-arm checks pass nor in AUTO, streams only when asked for, home at seq 0."""
 
@@ -36,6 +36,7 @@ class Settings:
     camera_v2: bool = False
     progress_first: bool = False  # an IN_PROGRESS before each ACCEPTED of a take-off
     can_pause: bool = True
+    arm_refusals: int = 0  # how often arming fails although the checks pass
     parameters: dict[str, float] = field(default_factory=lambda: {"FS_GCS_ENABLE": 0.0, "FENCE_ENABLE": 0.0})
 
 
@@ -188,6 +189,10 @@ class SimCopter:
         if not self.ready or self.mode in (AUTO, RTL, LAND):
             self._complain("Arm: GPS 1: Bad fix" if not self.ready else "Arm: Mode not armable")
             return FAILED
+        if self.settings.arm_refusals > 0:
+            self.settings.arm_refusals -= 1
+            self._complain("Arm: Need Position Estimate")
+            return FAILED
         if not self.armed:
             self.armed, self._armed_s = True, self._now_s
         return OK
@@ -338,7 +343,7 @@ class SimCopter:
             mav.MAVLINK_MSG_ID_GLOBAL_POSITION_INT: self._position,
             mav.MAVLINK_MSG_ID_ATTITUDE: self._attitude,
             mav.MAVLINK_MSG_ID_GIMBAL_DEVICE_ATTITUDE_STATUS: self._gimbal,
-            mav.MAVLINK_MSG_ID_MISSION_CURRENT: lambda: mav.MAVLink_mission_current_message(self.seq),
+            mav.MAVLINK_MSG_ID_MISSION_CURRENT: self._mission_current,
             mav.MAVLINK_MSG_ID_FENCE_STATUS: self._fence_status,
             mav.MAVLINK_MSG_ID_EXTENDED_SYS_STATE: self._extended,
         }
@@ -378,6 +383,11 @@ class SimCopter:
         return mav.MAVLink_gimbal_device_attitude_status_message(
             0, 0, int(self.boot_s * 1e3), 44, q, nan, nan, nan, 0, nan, nan, 1
         )
+
+    def _mission_current(self) -> Message:
+        complete = self.seq > self.last_seq >= 1
+        state = mav.MISSION_STATE_COMPLETE if complete else mav.MISSION_STATE_ACTIVE
+        return mav.MAVLink_mission_current_message(min(self.seq, max(0, self.last_seq)), self.last_seq, state)
 
     def _fence_status(self) -> Message:
         return mav.MAVLink_fence_status_message(int(self.breached), 0, mav.FENCE_BREACH_BOUNDARY, 0)
