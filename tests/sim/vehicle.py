@@ -1,7 +1,7 @@
 """A simulated ArduCopter for tests: messages and times in, messages out. It behaves like ArduCopter 4.6 where that
-differs from the book (measured in simulation, see the recording sitl_patrol_rx.tlog): mission protocol in `store`, return about
-5 s after the ground station falls silent only with FS_GCS_ENABLE=1, CAMERA_FEEDBACK with the vehicle's attitude, no
-arming before the pre-arm checks pass nor in AUTO, streams only when asked for, home at seq 0."""
+differs from the book (measured in simulation, see the recording sitl_patrol_rx.tlog): mission protocol in `store`,
+return about 5 s after the ground station falls silent only with FS_GCS_ENABLE=1, CAMERA_FEEDBACK with the vehicle's
+attitude, no arming before the pre-arm checks pass nor in AUTO, streams only when asked for, home at seq 0."""
 
 import math
 from collections.abc import Callable
@@ -387,7 +387,7 @@ class SimCopter:
     def _mission_current(self) -> Message:
         complete = self.seq > self.last_seq >= 1
         state = mav.MISSION_STATE_COMPLETE if complete else mav.MISSION_STATE_ACTIVE
-        return mav.MAVLink_mission_current_message(min(self.seq, max(0, self.last_seq)), self.last_seq, state)
+        return mav.MAVLink_mission_current_message(min(self.seq, max(0, self.last_seq)), max(0, self.last_seq), state)
 
     def _fence_status(self) -> Message:
         return mav.MAVLink_fence_status_message(int(self.breached), 0, mav.FENCE_BREACH_BOUNDARY, 0)
