@@ -18,6 +18,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "broker": ("edge.link.cli", "broker", "The embedded MQTT broker. 内置消息服务器。"),
     "street": ("edge.sim.cli", "app", "The sample street with exact truth. 样例街道。"),
     "detect": ("detectors.cli", "detect", "Detections on pictures, folders and videos. 图像识别。"),
+    "drone": ("drone.cli", "app", "Patrols from the air. 无人机巡查。"),
     "model": ("models.cli", "app", "Train, measure, export and list networks. 模型。"),
     "bench detect": ("bench.detect", "detect", "What a look costs: network, whole path, INT8, peers. 识别速度。"),
     "wire": ("edge.wire.cli", "wire", "Write the contract's JSON Schema and AsyncAPI files. 接口文件。"),

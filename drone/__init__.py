@@ -1,1 +1,1 @@
-"""Drone patrols: planning, autopilot, telemetry, georeference. Not built yet; ARCHITECTURE.md says what comes here."""
+"""Drone patrols: planning, autopilot, telemetry, georeference; ARCHITECTURE.md says what is there."""
