@@ -1,6 +1,8 @@
-"""The clip of a moment is cut from the last packets without touching them, and the picture from before is a clear one."""
+"""The clip of a moment is cut from the last packets untouched, and the picture from before is a clear one."""
 
+import socket
 import threading
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -10,11 +12,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from video_packets import FPS, Steps, brightness, packet_bytes, pieces, video
+from video_packets import FPS, Steps, numbers, packet_bytes, pieces, video
 
 from detectors import Detections
-from edge.sim.serve import Live
-from edge.sim.street import Street
 from edge.watch.before import EVERY_S, KEPT, BeforePictures
 from edge.watch.packets import Format, Piece, Tap
 from edge.watch.places import Spot
@@ -30,23 +30,25 @@ NOTHING = Detections.empty(("car",))
 def test_a_clip_holds_the_cameras_own_packets_from_a_key_frame_on_and_plays(
     tmp_path: Path, codec: str, ending: str
 ) -> None:
-    """Six seconds with a key frame each second; asked: 1.5 s before and 0.6 s after second 3."""
+    """Six seconds with a key frame each second; asked: 1.5 s before and 0.6 s after second 3. (A Matroska file with B
+    frames gives no decoding times at first, so that its first second cannot be cut.)"""
     made, tap = pieces(video(tmp_path / f"a.{ending}", codec))
+    late = 150 - len(made)
+    assert late == (25 if (ending, codec) == ("mkv", "libx264") else 0)
     ring = PacketRing(Window(before_s=1.5, after_s=0.6))
-    moment = made[75].mono_s
-    for piece in made[:76]:
+    moment = made[75 - late].mono_s
+    for piece in made[: 76 - late]:
         ring.add(piece)
     cut = ring.cut(moment)
     assert cut is not None and cut.pieces[0].key
-    for piece in made[76:100]:
+    for piece in made[76 - late : 100 - late]:
         ring.add(piece)
     cut = ring.more(cut)
     out = tmp_path / "clip.mp4"
     out.write_bytes(cut.mp4())
-    shown = brightness(out)
+    shown = numbers(out)
     begin, end = cut.from_to_ms()
-    assert shown[0] in range(24, 27) and 85 <= shown[-1] <= 91, (shown[0], shown[-1])
-    assert shown == list(range(shown[0], shown[0] + len(shown))) or codec == "libx264"
+    assert shown[:-2] == list(range(25, 23 + len(shown)))  # at the end B frames of the last group may be missing
     assert -2040 <= begin <= -1500 and 500 <= end <= 600
     assert len(shown) == len(cut.pieces) and tap.why_not == ""
     if ending != "ts":
@@ -76,10 +78,10 @@ def test_a_recording_that_is_played_again_begins_a_new_clip(tmp_path: Path) -> N
     tap = Tap(ring.add, clock=Steps())
     for _ in range(2):
         list(Source(str(path), on_packet=tap).frames())
-    cut = ring.cut(110.0)
+    cut = ring.cut(105.0)
     assert cut is not None
     (tmp_path / "clip.mp4").write_bytes(cut.mp4())
-    assert brightness(tmp_path / "clip.mp4") == list(range(50))
+    assert numbers(tmp_path / "clip.mp4") == list(range(50))
 
 
 def test_a_cut_is_not_continued_over_a_break(tmp_path: Path) -> None:
@@ -121,25 +123,25 @@ def test_a_ring_never_holds_more_than_its_bytes_and_begins_with_a_key_frame(
         assert cut is None or (cut.pieces[0].key and cut.pieces[-1] is piece)
 
 
-def test_a_network_camera_gives_packets_while_it_is_watched() -> None:
-    """MPEG-TS over TCP from the sample street: a clip can be cut while the camera runs."""
-    import socket
-
-    live = Live(Street(1, 320, 180), fps=10)
+def test_a_network_camera_gives_packets_while_it_is_watched(tmp_path: Path) -> None:
+    """MPEG-TS over TCP: a clip can be cut while the connection stands, and after it."""
+    sent, ring = video(tmp_path / "a.ts", seconds=4.0).read_bytes(), PacketRing()
+    tap = ring.tap = Tap(ring.add)
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        thread = threading.Thread(target=live.run, args=(listener,))
+
+        def serve() -> None:
+            client, _ = listener.accept()
+            with client:
+                client.sendall(sent)
+
+        thread = threading.Thread(target=serve)
         thread.start()
-        ring = PacketRing()
-        tap = ring.tap = Tap(ring.add)
-        frames = Source(f"tcp://127.0.0.1:{listener.getsockname()[1]}", on_packet=tap).frames()
-        shown = [frame for frame, _ in zip(frames, range(12), strict=False)]
-        live.stop.set()
-        frames.close()  # type: ignore[attr-defined]
+        shown = list(Source(f"tcp://127.0.0.1:{listener.getsockname()[1]}", on_packet=tap).frames())
         thread.join(20)
-    cut = ring.cut(shown[-1].media_s + 1e9)
-    assert cut is not None and cut.pieces[0].key and cut.pieces[0].format.codec == "h264"
-    with av.open(__import__("io").BytesIO(cut.mp4())) as container:
-        assert len(list(container.decode(video=0))) == len(cut.pieces) >= 12
+    cut = ring.cut(time.monotonic())
+    assert cut is not None and cut.pieces[0].format.codec == "h264" and len(shown) >= 75
+    (tmp_path / "clip.mp4").write_bytes(cut.mp4())
+    assert numbers(tmp_path / "clip.mp4")[-1] == 99
 
 
 def spot(first_s: float, name: str = "a", box: tuple[float, float, float, float] = (10, 10, 40, 40)) -> Spot:
@@ -149,7 +151,7 @@ def spot(first_s: float, name: str = "a", box: tuple[float, float, float, float]
 
 
 def shown(seconds: list[float], blocked: frozenset[float] = frozenset()) -> BeforePictures:
-    """Pictures whose brightness is their second; in `blocked` ones a person stands over the place."""
+    """Pictures whose numbers is their second; in `blocked` ones a person stands over the place."""
     before = BeforePictures()
     for second in seconds:
         image = np.full((48, 64, 3), int(second), np.uint8)

@@ -1,4 +1,4 @@
-"""Continuous recording: the camera's own packets in playable segments, within days, budget and floor, whatever fails."""
+"""Continuous recording: the camera's packets in playable segments, within days, budget and floor, come what may."""
 
 import os
 import shutil
@@ -8,9 +8,9 @@ from pathlib import Path
 
 import av
 import pytest
-from conftest import missing, until
+from conftest import until
 from tmpfs import tmpfs
-from video_packets import brightness, packet_bytes, pieces, video
+from video_packets import numbers, packet_bytes, pieces, video
 
 from edge.watch import record
 from edge.watch.packets import Piece
@@ -52,7 +52,7 @@ def test_a_recording_is_the_cameras_packets_and_loses_none(tmp_path: Path, codec
     found = files(tmp_path / "rec")
     assert len(found) == segments.counters["record_segments"] == 3
     assert [data for path in found for data in packet_bytes(path)] == [p.data for p in made]
-    assert [n for path in found for n in brightness(path)] == list(range(150))
+    assert [n for path in found for n in numbers(path)] == list(range(150))
     assert all(stat.S_IMODE(path.stat().st_mode) == 0o600 for path in found)
 
 
@@ -84,7 +84,7 @@ def test_over_its_budget_the_oldest_goes_first_and_is_counted_as_early(
     segments.close()
     kept = files(tmp_path / "rec")
     assert 1 <= len(kept) < 6 and segments.counters["record_deleted_early"] == 6 - len(kept)
-    assert brightness(kept[-1])[-1] == 149
+    assert numbers(kept[-1])[-1] == 149
 
 
 def test_after_its_days_a_segment_is_deleted_but_a_clock_that_jumps_empties_nothing_at_a_stroke(
@@ -121,7 +121,7 @@ def test_names_stay_in_the_order_of_time_when_the_wall_clock_is_set_back(
         segments.add(key)
         segments.close()
         wall.now -= 3600
-    shown = [brightness(path)[0] for path in files(tmp_path / "rec")]
+    shown = [numbers(path)[0] for path in files(tmp_path / "rec")]
     assert shown == sorted(shown) and len(shown) == 6
 
 
@@ -141,7 +141,7 @@ def test_below_the_floor_nothing_is_recorded_until_there_is_room_again(
     for piece in six_seconds:
         segments.add(replace(piece, mono_s=piece.mono_s + 60))
     segments.close()
-    assert [n for path in files(tmp_path / "rec") for n in brightness(path)] == list(range(150))
+    assert [n for path in files(tmp_path / "rec") for n in numbers(path)] == list(range(150))
 
 
 def test_a_full_disk_ends_a_segment_and_recording_goes_on_with_room_made_by_the_oldest(tmp_path: Path) -> None:

@@ -44,7 +44,7 @@ class Tap:
     """What a Source calls with every packet. Hands pieces on from the first key frame; never raises for bad input.
 
     `why_not`: why there are no pieces, "" when there are. Counts: `breaks` (the stream's time went back or jumped),
-    `timeless` packets.
+    `timeless` packets, before the first with a decoding time (a Matroska file with B frames loses its first GOP so).
     """
 
     def __init__(self, *takers: Callable[[Piece], None], clock: Callable[[], float] = time.monotonic) -> None:
@@ -61,7 +61,7 @@ class Tap:
         """Take a packet on the camera's thread."""
         if packet.stream is not self._stream:
             self._stream, self._format, self._dts = packet.stream, None, None
-        dts = packet.dts if packet.dts is not None else packet.pts
+        dts = packet.dts if packet.dts is not None or self._dts is None else self._dts + 1
         if dts is None or packet.time_base is None:
             self.counts["timeless"] += 1
             return

@@ -65,7 +65,9 @@ class PacketRing:
     @property
     def why_not(self) -> str:
         """Why nothing can be cut, in words."""
-        return (self.tap.why_not if self.tap else "") or "no key frame has come yet, or one GOP is larger than the ring"
+        return (self.tap.why_not if self.tap else "") or (
+            "no key frame has come yet, one GOP is larger than the ring, or the moment is older than what it holds"
+        )
 
     def add(self, piece: Piece) -> None:
         """Keep a packet."""
@@ -81,11 +83,11 @@ class PacketRing:
             self._trim(piece.mono_s)
 
     def cut(self, moment_s: float) -> Cut | None:
-        """What is kept from `before_s` before the moment on, from the key frame at or before that; None without any."""
+        """What is kept around the moment, from the key frame at or before `before_s` on; None without any."""
+        begin, until = moment_s - self.window.before_s, moment_s + self.window.after_s
         with self._lock:
-            begin = moment_s - self.window.before_s
             keys = [key.number for key in self._keys if key.mono_s <= begin] or [k.number for k in self._keys][:1]
-            pieces = tuple(p for p in self._pieces if keys and p.number >= keys[-1]) if keys else ()
+            pieces = tuple(p for p in self._pieces if p.number >= keys[-1] and p.mono_s <= until) if keys else ()
         return Cut(pieces, moment_s) if pieces else None
 
     def more(self, cut: Cut) -> Cut:

@@ -19,8 +19,8 @@ NAMES_MAX = 100  # of one batch: a record has a limit
 
 class Sealed:
     """Readable by the device's owner alone (0600 in 0700). Over `bytes_max` the oldest are deleted first; with less
-    than `free_bytes_min` left on the disk the oldest make room, and when that does not help nothing is kept (OSError), so
-    that the outbox always has room. `deleting` is told the names before they go."""
+    than `free_bytes_min` left on the disk the oldest make room, and when that does not help nothing is kept (OSError),
+    so that the outbox always has room. `deleting` is told the names before they go."""
 
     def __init__(self, folder: Path, bytes_max: int, free_bytes_min: int = 0) -> None:
         self._folder = folder
@@ -59,8 +59,9 @@ class Sealed:
         if self._free() - size >= self._free_min:
             return
         self._delete(self._oldest(self._free_min + size - self._free()))
-        if self._free() - size < self._free_min:
-            words = f"less than {self._free_min} bytes are left on the disk"
+        free = self._free()
+        if free - size < self._free_min:
+            words = f"No space left: {free} bytes are free on the disk, {self._free_min} have to stay so"
             raise OSError(errno.ENOSPC, words, str(self._folder))
 
     def _trim(self) -> None:
