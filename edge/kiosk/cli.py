@@ -20,6 +20,7 @@ def kiosk(
 ) -> None:
     """Watch the street: cameras in, candidate cases out. 看守街面：摄像头进，疑似案件出。"""
     from detectors import DetectorError
+    from edge.evidence import KeyUnusable
     from edge.kiosk.config import load_settings
     from edge.kiosk.node import Kiosk, run_until_signal
     from edge.watch.source import SourceError
@@ -27,7 +28,7 @@ def kiosk(
     try:
         settings = load_settings(config)
         node = Kiosk(settings, config, software=f"zhuomu {version('zhuomu')}", new_views=new_views)
-    except (SettingsError, SourceError, OutboxUnusable, DetectorError, OSError) as error:
+    except (SettingsError, SourceError, OutboxUnusable, DetectorError, KeyUnusable, OSError) as error:
         sys.stderr.write(f"error: {error}\n")
         raise typer.Exit(2) from error
     if check:

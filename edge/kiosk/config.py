@@ -7,6 +7,7 @@ from msgspec import Meta, Struct
 
 from edge.link import Broker, SettingsError, load
 from edge.watch.ground import Ground, NotCalibrated, Point
+from edge.watch.ring import CLIP_BYTES_MAX
 from edge.watch.rules import RuleBook, Zone
 from edge.wire.messages import DeviceId
 
@@ -30,6 +31,24 @@ class CalibrationPoint(Struct, frozen=True, forbid_unknown_fields=True):
     lon: Annotated[float, Meta(ge=-180, le=180)]
 
 
+class ClipSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """A candidate's clip: seconds around the moment, and how many bytes of packets a camera keeps for it in memory (0:
+    no clips)."""
+
+    before_s: Annotated[float, Meta(ge=0, le=60)] = 6.0
+    after_s: Annotated[float, Meta(ge=0, le=60)] = 4.0
+    bytes_max: Annotated[int, Meta(ge=0, le=256 * 1024**2)] = CLIP_BYTES_MAX
+
+
+class RecordSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """Continuous recording of a camera. Decree 799 asks for 30 days of public video."""
+
+    on: bool = False
+    days: Annotated[float, Meta(gt=0, le=3650)] = 30.0
+    bytes_max: Annotated[int, Meta(ge=1024**2)] = 64 * 1024**3
+    segment_s: Annotated[float, Meta(ge=1, le=3600)] = 60.0
+
+
 class CameraSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """One camera. Without calibration its own position stands for all it sees, with `error_m` around it."""
 
@@ -40,12 +59,14 @@ class CameraSettings(Struct, frozen=True, forbid_unknown_fields=True):
     error_m: Annotated[float, Meta(gt=0)] = 30.0
     detect_fps: Annotated[float, Meta(gt=0, le=60)] = 2.0
     loop: bool = True
+    record: RecordSettings = RecordSettings()
     calibration: list[CalibrationPoint] = []
     zone: list[Zone] = []
 
 
 class KioskSettings(Struct, frozen=True, forbid_unknown_fields=True):
-    """The whole file."""
+    """The whole file. `free_bytes_min`: what originals leave free on the disk, for the outbox; recordings leave twice
+    that."""
 
     device: DeviceId
     data: str
@@ -56,6 +77,8 @@ class KioskSettings(Struct, frozen=True, forbid_unknown_fields=True):
     gone_s: Annotated[float, Meta(gt=0)] = 120.0
     originals_bytes_max: Annotated[int, Meta(ge=0)] = 2 * 1024**3
     outbox_bytes_max: Annotated[int, Meta(ge=1024**2)] = 2 * 1024**3
+    free_bytes_min: Annotated[int, Meta(ge=0)] = 512 * 1024**2
+    clip: ClipSettings = ClipSettings()
     hard_bytes_max: Annotated[int, Meta(ge=0)] = 256 * 1024**2
     hard_per_hour_max: Annotated[int, Meta(ge=0)] = 6
 

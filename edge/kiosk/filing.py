@@ -15,29 +15,33 @@ from edge.kiosk.config import CameraSettings, ground_of
 from edge.kiosk.hard import is_grey
 from edge.kiosk.tools import Tools
 from edge.link import OutboxFull
+from edge.watch.before import BeforePictures
 from edge.watch.camera import Shot
 from edge.watch.evidence import crop, reference, write_whole
 from edge.watch.ground import Ground
 from edge.watch.numbers import PosterNumbers
 from edge.watch.places import Spot
+from edge.watch.proof import Case, Facts, Proved
 from edge.watch.rules import Decision, decide
 from edge.watch.source import Image
 from edge.watch.view import ViewWatch
-from edge.wire import Candidate, Evidence, Place
+from edge.wire import Candidate, Place
 
 log = structlog.get_logger()
 
 
 @dataclass
 class _Due:
-    """A candidate as it was when its rule decided, waiting for its pictures."""
+    """A candidate as it was when its rule decided, waiting for its evidence. `put_off`: the outbox did not take it with
+    its pictures."""
 
     spot: Spot
     candidate: Candidate
     why: str
     image: Image
     found: Detections
-    pictures: "Future[list[Evidence]]"
+    proof: "Future[Proved]"
+    put_off: bool = False
 
 
 class Filing:
@@ -48,10 +52,11 @@ class Filing:
     between loses the pictures' work alone, and the spot is due again after the restart.
     """
 
-    def __init__(self, camera: CameraSettings, tools: Tools, view: ViewWatch) -> None:
+    def __init__(self, camera: CameraSettings, tools: Tools, view: ViewWatch, before: BeforePictures) -> None:
         self.camera = camera
         self._tools = tools
         self._view = view
+        self._before = before
         self._due: dict[str, _Due] = {}
         self._ground: dict[tuple[int, int], Ground | None] = {}
         self._numbers = PosterNumbers(tools.desk.numbers)
@@ -71,12 +76,13 @@ class Filing:
     def finish(self, wait_s: float = 0.0) -> None:
         """File what has its pictures. Call it with each frame; with `wait_s` seconds of patience before the end."""
         if wait_s:
-            wait([due.pictures for due in self._due.values()], wait_s)
-        for due in [d for d in self._due.values() if d.pictures.done()]:
+            wait([due.proof for due in self._due.values()], wait_s)
+        for due in [d for d in self._due.values() if d.proof.done()]:
             try:
                 self._file(due)
             except (OutboxFull, sqlite3.Error) as error:
                 self.postponed += 1
+                due.put_off = isinstance(error, sqlite3.Error)
                 log.error("candidate.postponed", camera=self.camera.name, reason=str(error))
 
     def forget(self, spots: list[Spot]) -> None:
@@ -84,16 +90,24 @@ class Filing:
         self._numbers.forget(spot for spot in spots if spot.spot_id not in self._due)
 
     def _begin(self, spot: Spot, decision: Decision, shot: Shot, found: Detections) -> None:
-        pictures = self._tools.desk.frame_and_crop(shot.image, spot.box, found)
-        if pictures is not None:
-            candidate = self._candidate(spot, decision, shot.image)
-            self._due[spot.spot_id] = _Due(spot, candidate, decision.why, shot.image, found, pictures)
+        candidate = self._candidate(spot, decision, shot.image)
+        ring = self._tools.rings.get(self.camera.name)
+        cut = ring.cut(shot.mono_s) if ring is not None else None
+        case = Case(_facts(candidate, shot), shot.image, spot.box, found, self._before.of(spot), ring, cut)
+        proof = self._tools.desk.prove(self._tools.prover, case)
+        if proof is not None:
+            self._due[spot.spot_id] = _Due(spot, candidate, decision.why, shot.image, found, proof)
 
     def _file(self, due: _Due) -> None:
-        spot, pictures = due.spot, due.pictures.result()
+        spot, proved = due.spot, due.proof.result()
+        pictures, missing = proved.pictures, proved.missing
+        if due.put_off and pictures:
+            pictures, missing = [], "the outbox's disk had no room for the pictures; they are sealed on the device"
         candidate = msgspec.structs.replace(
             due.candidate,
             evidence=[reference(p) for p in pictures],
+            evidence_record=proved.record,
+            evidence_missing=missing[:2000],
             campaigns=self._numbers.campaigns(spot.spot_id),
         )
         self._keep_anchor(spot.spot_id, crop(due.image, candidate.box, margin=0.0))
@@ -107,6 +121,7 @@ class Filing:
             raise
         del self._due[spot.spot_id]
         self._numbers.forget([spot])
+        self._before.forget([spot])
         if self._tools.hard is not None:
             self._tools.hard.filed(candidate, pictures, due.found)
         log.info("candidate", camera=self.camera.name, case_class=spot.case_class, why=due.why)
@@ -152,7 +167,24 @@ class Filing:
     def _keep_anchor(self, spot_id: str, place: Image) -> None:
         done, data = cv2.imencode(".png", place)
         if done:
-            write_whole(anchor_path(self._tools, spot_id), data.tobytes())
+            try:
+                write_whole(anchor_path(self._tools, spot_id), data.tobytes())
+            except OSError as error:
+                log.error("anchor.unsaved", camera=self.camera.name, reason=str(error))
+
+
+def _facts(candidate: Candidate, shot: Shot) -> Facts:
+    return Facts(
+        candidate.candidate_id,
+        candidate.camera,
+        candidate.case_class,
+        candidate.rule,
+        candidate.rule_version,
+        candidate.model,
+        candidate.model_sha256,
+        shot.at,
+        shot.mono_s,
+    )
 
 
 def anchor_path(tools: Tools, spot_id: str) -> Path:

@@ -3,6 +3,7 @@
 import signal
 import threading
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,7 +12,9 @@ import structlog
 from detectors import load_detector
 from detectors.manifest import is_name
 from detectors.redact import Redactor
+from edge.evidence import Chain, ChainFailed, device_key
 from edge.kiosk.config import KioskSettings, beside, load_rules
+from edge.kiosk.footage import Footage
 from edge.kiosk.hard import HardExamples, HardLimits, Origin
 from edge.kiosk.store import KioskStore
 from edge.kiosk.tools import Tools
@@ -51,7 +54,10 @@ class Kiosk:
             data / f"{settings.device}.db", settings.device, Limits(bytes_max=settings.outbox_bytes_max)
         )
         self._store = KioskStore(self.outbox)
-        self.evidence = EvidenceMaker(Redactor(), Sealed(data / "originals", settings.originals_bytes_max))
+        sealed = Sealed(data / "originals", settings.originals_bytes_max, settings.free_bytes_min)
+        self.evidence = EvidenceMaker(Redactor(), sealed)
+        self._chain = Chain(data / "evidence", device_key(data), settings.device)
+        self._footage = Footage(settings, data)
         anchors = data / "anchors"
         anchors.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.link = Link(
@@ -63,20 +69,32 @@ class Kiosk:
             health=self._health,
             losses=self.counters,
         )
-        self._tools = Tools(self.link, self._store, detector, self.evidence, rules, anchors)
+        self._tools = Tools(
+            self.link,
+            self._store,
+            detector,
+            self.evidence,
+            rules,
+            anchors,
+            chain=self._chain,
+            rings=self._footage.rings,
+        )
         origin = Origin(settings.device, detector.model_name, detector.model_sha256)
         limits = HardLimits(settings.hard_bytes_max, settings.hard_per_hour_max)
         self._hard = self._tools.hard = HardExamples(data / "hard", self._tools.desk, origin, limits)
         self._cameras = [
-            Camera(c.name, source, loop=c.loop) for c, source in zip(settings.camera, sources, strict=True)
+            Camera(c.name, replace(source, on_packet=self._footage.taps.get(c.name)), loop=c.loop)
+            for c, source in zip(settings.camera, sources, strict=True)
         ]
         self._watchers = {c.name: Watcher(c, self._tools, settings.gone_s, new_views) for c in settings.camera}
+        self._heal()
         self._asked_lock = threading.Lock()
         self._asked_queue: list[Verify] = self._store.open_checks()
 
     def run(self, stop: threading.Event) -> None:
         """Watch until `stop` is set or every recording has been played to its end; then drain the outbox."""
         self.link.start()
+        self._footage.start()
         for camera in self._cameras:
             camera.start()
         try:
@@ -93,7 +111,17 @@ class Kiosk:
             "pictures_put_off": self._tools.desk.refused,
             "messages_postponed": sum(w.postponed for w in self._watchers.values()),
             **self._hard.counters,
+            **self._tools.prover.counters,
+            **self._chain.counters,
+            **self._footage.counters(),
         }
+
+    def _heal(self) -> None:
+        """Look at the evidence chain's end before the first candidate; a disk that is full now may have room later."""
+        try:
+            self._chain.check()
+        except ChainFailed as error:
+            log.error("evidence.unready", reason=str(error))
 
     def _watch(self, stop: threading.Event) -> None:
         due = {c.name: 0.0 for c in self._cameras}
@@ -119,6 +147,7 @@ class Kiosk:
     def _end(self) -> None:
         for camera in self._cameras:
             camera.stop()
+        self._footage.stop()
         until = time.monotonic() + FINISH_S
         for watcher in self._watchers.values():
             watcher.flush(max(0.0, until - time.monotonic()))

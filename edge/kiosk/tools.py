@@ -4,18 +4,22 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from detectors import Detector
+from edge.evidence import Chain
 from edge.kiosk.hard import HardExamples
 from edge.kiosk.store import KioskStore
 from edge.link import Link
 from edge.watch.desk import Desk
 from edge.watch.evidence import EvidenceMaker
+from edge.watch.proof import Prover
+from edge.watch.ring import PacketRing
 from edge.watch.rules import RuleBook
 
 
 @dataclass
 class Tools:
     """One of each for the whole kiosk. `desk`: where `evidence` is made, on a thread of its own; `hard`: pictures that
-    people should look at, None where none are kept."""
+    people should look at, None where none are kept; `chain`: where evidence is recorded, None in tests of other things;
+    `rings`: the last packets by camera name."""
 
     link: Link
     store: KioskStore
@@ -24,7 +28,11 @@ class Tools:
     rules: RuleBook
     anchors: Path
     hard: HardExamples | None = None
+    chain: Chain | None = None
+    rings: dict[str, PacketRing] = field(default_factory=dict)
     desk: Desk = field(init=False)
+    prover: Prover = field(init=False)
 
     def __post_init__(self) -> None:
         self.desk = Desk(self.evidence)
+        self.prover = Prover(self.evidence, self.chain)

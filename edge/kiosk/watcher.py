@@ -11,6 +11,7 @@ from edge.kiosk.checking import Checking
 from edge.kiosk.config import CameraSettings
 from edge.kiosk.filing import Filing
 from edge.kiosk.tools import Tools
+from edge.watch.before import BeforePictures
 from edge.watch.boxes import BLOCKERS, CASE_CLASS
 from edge.watch.camera import Shot
 from edge.watch.evidence import write_whole
@@ -37,7 +38,8 @@ class Watcher:
         self._tools = tools
         self._view = _view(camera, tools, new_view)
         self._memory = PlaceMemory(camera.name, Habits(gone_s=gone_s), tools.store.spots(camera.name))
-        self._filing = Filing(camera, tools, self._view)
+        self._before = BeforePictures()
+        self._filing = Filing(camera, tools, self._view, self._before)
         self._checking = Checking(camera.name, tools, self._memory, self._view)
         self._saved_s = 0.0
         self._told = ""
@@ -90,11 +92,14 @@ class Watcher:
     def _remember(self, sure: list[Sighting], blockers: list[Blocker], shot: Shot, found: Detections) -> None:
         height, width = shot.image.shape[:2]
         change = self._memory.update(sure, blockers, shot.at, shot.mono_s, (width, height))
+        self._before.note(shot.image, shot.at, shot.mono_s, found, [b.box for b in blockers])
+        self._before.hold(change.seen)
         for spot in change.due:
             self._filing.consider(spot, shot, found)
         for spot in change.gone:
             log.info("place.gone", camera=self.camera.name, place=spot.spot_id, case_class=spot.case_class)
         self._filing.forget(change.forgotten + change.gone)
+        self._before.forget(change.forgotten + change.gone)
         self._tools.store.forget(change.forgotten)
         self._tools.store.save(change.gone)
 

@@ -7,6 +7,7 @@ from typing import TypeVar
 from detectors import Detections
 from edge.watch.boxes import Box
 from edge.watch.evidence import EvidenceMaker
+from edge.watch.proof import Case, Proved, Prover
 from edge.watch.source import Image
 from edge.wire import Evidence
 
@@ -31,8 +32,12 @@ class Desk:
         self.refused = 0
 
     def frame_and_crop(self, image: Image, box: Box, found: Detections) -> "Future[list[Evidence]] | None":
-        """A candidate's pictures, see EvidenceMaker."""
+        """A thing's pictures, see EvidenceMaker."""
         return self._ask(lambda: self._maker.frame_and_crop(image, box, found))
+
+    def prove(self, prover: Prover, case: Case) -> "Future[Proved] | None":
+        """A candidate's evidence, see Prover."""
+        return self._ask(lambda: prover.prove(case))
 
     def look(self, image: Image, box: Box, found: Detections) -> "Future[list[Evidence]] | None":
         """A check's picture, see EvidenceMaker."""

@@ -1,9 +1,7 @@
 """Pictures that prove a candidate: the original stays sealed on the device, only a redacted copy leaves."""
 
 import hashlib
-import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 import cv2
@@ -14,7 +12,9 @@ from detectors import Detections, RedactionError
 from detectors.poster import readings
 from detectors.redact import Redactor
 from detectors.text import MIN_SCORE, TextError
+from edge.evidence import write_whole
 from edge.watch.boxes import Box
+from edge.watch.sealed import Sealed
 from edge.watch.source import Image
 from edge.wire import Evidence, EvidenceRef
 
@@ -26,7 +26,8 @@ LOOK_MARGIN, LOOK_CONTEXT = 1.0, 1.5  # of a check's place: what leaves, and wha
 VEHICLES = ("car", "bus", "truck", "motorbike")
 
 log = structlog.get_logger()
-Kind = Literal["frame", "crop", "look"]
+Kind = Literal["frame", "crop", "before", "look"]
+__all__ = ["EvidenceMaker", "Sealed", "bounds", "crop", "reference", "write_whole"]
 
 
 @dataclass
@@ -38,7 +39,7 @@ class EvidenceMaker:
     """
 
     redactor: Redactor
-    sealed: "Sealed"
+    sealed: Sealed
     withheld: int = 0
     unread: int = 0
     _last: tuple[Image, Image | None] | None = None
@@ -46,10 +47,26 @@ class EvidenceMaker:
     def frame_and_crop(self, image: Image, box: Box, detections: Detections) -> list[Evidence]:
         """The whole picture and the thing itself, redacted. Empty when redaction failed."""
         self.sealed.keep(image)
-        clean = self._redact(image, detections)
+        return self.pictures(image, box, detections)
+
+    def pictures(
+        self,
+        image: Image,
+        box: Box,
+        found: Detections,
+        before: Image | None = None,
+        found_before: Detections | None = None,
+    ) -> list[Evidence]:
+        """What `frame_and_crop` gives, and the picture from before, without sealing anything."""
+        clean = self._redact(image, found)
         if clean is None:
             return []
-        return [_evidence(_shrink(clean), "frame"), _evidence(crop(clean, box), "crop")]
+        made = [_evidence(_shrink(clean), "frame"), _evidence(crop(clean, box), "crop")]
+        past = (
+            None if before is None or found_before is None else self._redacted(before, found_before.of_class(*VEHICLES))
+        )
+        self.withheld += before is not None and past is None
+        return made if past is None else [*made, _evidence(_shrink(past), "before")]
 
     def look(self, image: Image, box: Box, detections: Detections) -> list[Evidence]:
         """The place of a check, redacted. Empty when redaction failed. Only the place is redacted, with so much around
@@ -90,34 +107,6 @@ class EvidenceMaker:
             return None
 
 
-class Sealed:
-    """Originals, readable by the device's owner alone, oldest deleted first when the budget is used up."""
-
-    def __init__(self, folder: Path, bytes_max: int) -> None:
-        self._folder = folder
-        self._bytes_max = bytes_max
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self.deleted = 0
-
-    def keep(self, image: Image) -> str:
-        """Store a picture; returns the sha256 of its JPEG."""
-        data = _jpeg(image, 92)
-        digest = hashlib.sha256(data).hexdigest()
-        write_whole(self._folder / f"{digest}.jpg", data)
-        self._trim()
-        return digest
-
-    def _trim(self) -> None:
-        files = sorted(self._folder.glob("*.jpg"), key=lambda p: p.stat().st_mtime)
-        size = sum(p.stat().st_size for p in files)
-        for path in files:
-            if size <= self._bytes_max:
-                return
-            size -= path.stat().st_size
-            path.unlink()
-            self.deleted += 1
-
-
 def crop(image: Image, box: Box, margin: float = CROP_MARGIN) -> Image:
     """The box with a margin (share of its larger side), cut at the picture's edges; never empty."""
     x1, y1, x2, y2 = bounds(image, box, margin)
@@ -150,16 +139,6 @@ def reference(evidence: Evidence) -> EvidenceRef:
         kind=evidence.kind,
         redacted=evidence.redacted,
     )
-
-
-def write_whole(path: Path, data: bytes) -> None:
-    """Write a file so that after a power cut it is there whole or not at all; readable by its owner alone."""
-    temporary = path.with_suffix(path.suffix + ".part")
-    with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as out:
-        out.write(data)
-        out.flush()
-        os.fsync(out.fileno())
-    temporary.replace(path)
 
 
 def _evidence(image: Image, kind: Kind) -> Evidence:

@@ -1,8 +1,8 @@
 """Where frames come from: a video file, a folder of pictures, a network camera or a USB camera, all through PyAV."""
 
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -35,9 +35,11 @@ class Frame:
 
 @dataclass(frozen=True)
 class Source:
-    """A checked source specification. `live` sources keep their own time; the others are played at their own speed."""
+    """A checked source specification. `live` sources keep their own time; the others are played at their own speed.
+    `on_packet` is called with every packet of the video as it comes; it must not raise."""
 
     spec: str
+    on_packet: Callable[[Any], None] | None = field(default=None, compare=False)
 
     @property
     def live(self) -> bool:
@@ -47,7 +49,7 @@ class Source:
     def frames(self) -> Iterator[Frame]:
         """Yield frames once from beginning to end (a live source: until it fails). Raises SourceError."""
         if self.live or not Path(self.spec).is_dir():
-            yield from _video(self.spec)
+            yield from _video(self.spec, self.on_packet)
         else:
             yield from _folder(Path(self.spec))
 
@@ -75,7 +77,7 @@ def _folder(path: Path) -> Iterator[Frame]:
             shown += 1
 
 
-def _video(spec: str) -> Iterator[Frame]:
+def _video(spec: str, on_packet: Callable[[Any], None] | None) -> Iterator[Frame]:
     try:
         with av.open(spec, timeout=(OPEN_TIMEOUT_S, READ_TIMEOUT_S), **_options(spec)) as container:
             if not container.streams.video:
@@ -83,12 +85,19 @@ def _video(spec: str) -> Iterator[Frame]:
             stream = container.streams.video[0]
             stream.thread_type = "SLICE" if Source(spec).live else "AUTO"
             first: float | None = None
-            for index, frame in enumerate(container.decode(stream)):
+            for index, frame in enumerate(_decoded(container, stream, on_packet)):
                 at = frame.time if frame.time is not None else index / FPS_WITHOUT_PTS
                 first = at if first is None else first
                 yield Frame(np.asarray(frame.to_ndarray(format="bgr24"), np.uint8), at - first)
     except (av.FFmpegError, OSError) as error:
         raise SourceError(f"{spec}: {_words(spec, error)}") from error
+
+
+def _decoded(container: Any, stream: Any, on_packet: Callable[[Any], None] | None) -> Iterator[Any]:
+    for packet in container.demux(stream):
+        if on_packet is not None and packet.size:
+            on_packet(packet)
+        yield from packet.decode()
 
 
 def _options(spec: str) -> dict[str, Any]:

@@ -56,7 +56,9 @@ class EvidenceRef(Struct, kw_only=True):
 class Candidate(Durable, kw_only=True):
     """A thing that a rule took for a case. It is not a case until a person, or a rule the city switched on, says so.
 
-    `campaigns`: telephone numbers that several readings of a poster agree on; one number is one campaign."""
+    `evidence_record`: hash of its manifest in the device's evidence chain; `evidence_missing`: why it comes without
+    pictures or record. `campaigns`: telephone numbers that several readings of a poster agree on; one number is one
+    campaign."""
 
     candidate_id: Name
     camera: Name
@@ -78,6 +80,8 @@ class Candidate(Durable, kw_only=True):
     model: Name
     model_sha256: Sha256
     evidence: Annotated[list[EvidenceRef], Meta(max_length=8)] = []
+    evidence_record: Sha256 | None = None
+    evidence_missing: Text = ""
     campaigns: Annotated[list[PhoneNumber], Meta(max_length=8)] = []
 
 
