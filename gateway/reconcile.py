@@ -6,7 +6,7 @@ out of it), and what stands in candidates, incidents, outbox and, where it can b
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 import sqlalchemy as sa
