@@ -21,6 +21,7 @@ from registry_door import KEY, OTHER, REPORT, TOML, Rig, jpeg
 
 from gateway.registry.citizen_tables import requests as rows
 from gateway.registry.open311 import ROOT
+from gateway.registry.photos import NoPicture, cleaned
 from gateway.registry.throttle import Throttle, network_of
 
 
@@ -244,6 +245,19 @@ def test_what_is_no_whole_picture_of_bounded_size_is_refused_and_nothing_is_file
     answer = rig.post(files={"media": ("p.jpg", data, "image/jpeg")})
     assert answer.status_code == 400 and answer.json()[0]["description"].startswith("media: ")
     assert rig.get("requests.json").json() == []
+
+
+@given(st.integers(0, 2**32), st.binary(min_size=1, max_size=8))
+@hypothesis_settings(max_examples=200, deadline=None)
+def test_a_damaged_picture_is_a_picture_or_is_refused(at: int, damage: bytes) -> None:
+    """Bytes overwritten anywhere, EXIF among them."""
+    whole = jpeg(64, 48, gps=True)
+    at %= len(whole)
+    broken = whole[:at] + damage + whole[at + len(damage) :]
+    try:
+        assert cleaned(broken).startswith(b"\xff\xd8")
+    except NoPicture as error:
+        assert str(error)
 
 
 def test_a_form_that_is_too_large_or_does_not_say_how_large_is_refused_unread(tmp_path: Path) -> None:

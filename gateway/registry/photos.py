@@ -3,15 +3,17 @@
 import hashlib
 import io
 import os
-import warnings
+import struct
 from pathlib import Path
 
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 
 FORMATS = ("JPEG", "PNG", "WEBP")
 PIXELS_MAX = 50_000_000
 SIDE_PX_MAX = 2048
 QUALITY = 85
+# What Pillow raises for broken or hostile files; UnidentifiedImageError is an OSError.
+_BROKEN = (OSError, SyntaxError, ValueError, TypeError, KeyError, struct.error, Image.DecompressionBombError)
 
 
 class NoPicture(ValueError):
@@ -22,17 +24,15 @@ def cleaned(data: bytes) -> bytes:
     """A JPEG of at most SIDE_PX_MAX on its longer side, upright, without EXIF (a citizen's GPS track is nobody's
     business). Raises NoPicture; the size is read from the header before anything is decoded."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(io.BytesIO(data), formats=FORMATS) as picture:
-                width, height = picture.size
-                if width * height > PIXELS_MAX:
-                    raise NoPicture(f"{width} x {height} pixels are over {PIXELS_MAX}")
-                picture.draft("RGB", (SIDE_PX_MAX, SIDE_PX_MAX))
-                upright = ImageOps.exif_transpose(picture).convert("RGB")
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombWarning) as error:
-        if isinstance(error, NoPicture):
-            raise
+        with Image.open(io.BytesIO(data), formats=FORMATS) as picture:
+            width, height = picture.size
+            if width * height > PIXELS_MAX:
+                raise NoPicture(f"{width} x {height} pixels are over {PIXELS_MAX}")
+            picture.draft("RGB", (SIDE_PX_MAX, SIDE_PX_MAX))
+            upright = ImageOps.exif_transpose(picture).convert("RGB")
+    except NoPicture:
+        raise
+    except _BROKEN as error:
         raise NoPicture("not a whole JPEG, PNG or WebP picture") from error
     upright.thumbnail((SIDE_PX_MAX, SIDE_PX_MAX))
     out = io.BytesIO()
