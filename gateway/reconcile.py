@@ -11,10 +11,20 @@ from typing import Any, Literal
 import msgspec
 import sqlalchemy as sa
 
+from edge.wire import topic
 from gateway import books
 from gateway.books import Sum
 from gateway.forward import report_key
-from gateway.tables import candidates, deliveries, forwards, incidents, messages, registry_events, witnesses
+from gateway.tables import (
+    candidates,
+    dead_letters,
+    deliveries,
+    forwards,
+    incidents,
+    messages,
+    registry_events,
+    witnesses,
+)
 
 SHOWN_MAX = 20
 Where = Literal["waiting", "forwarded", "confirmed", "dead_letter", "unaccounted"]
@@ -93,9 +103,9 @@ def _ledger(tx: sa.Connection) -> Sum:
 
 
 def _refused(tx: sa.Connection) -> int:
-    m = messages.c
-    where = sa.and_(m.channel == "candidate", m.code.is_not(None))
-    return tx.scalar(sa.select(sa.func.count()).select_from(messages).where(where)) or 0
+    """Candidates that are kept among the dead letters, each payload once."""
+    where = dead_letters.c.topic.like(topic("up", "%", "candidate"))
+    return tx.scalar(sa.select(sa.func.count()).select_from(dead_letters).where(where)) or 0
 
 
 def _before_ledger(tx: sa.Connection) -> Sum:

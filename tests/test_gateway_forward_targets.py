@@ -13,11 +13,12 @@ import sqlalchemy as sa
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from forward_rig import Reply, Rig, Server
-from gateway_helpers import candidate, verdict
+from gateway_helpers import REPOSITORY, candidate, verdict
 
-from edge.link.settings import SettingsError
+from edge.link.settings import SettingsError, load
 from edge.wire import Verify
 from gateway import hooks, signing, tables
+from gateway.settings import GatewaySettings
 from gateway.targets.embedded import EmbeddedRegistry
 from gateway.targets.settings import TargetSettings, check
 from gateway.targets.template import dug, fill
@@ -100,7 +101,7 @@ def test_a_webhook_gets_its_template_filled_its_own_codes_and_a_signature(tmp_pa
     [(_, path, headers, body)] = server.log
     sent = json.loads(body)
     assert (path, sent["type"], sent["where"]) == ("/in", "1203", {"x": 117.2, "y": 34.201})
-    assert sent["text"] == '"},"admin":true,{"$key @kiosk-1' and "admin" not in sent
+    assert sent["text"] == '摊位 "},"admin":true,{"$key @kiosk-1' and "admin" not in sent
     assert headers["Idempotency-Key"] == rig.forwards()[0]["key"]
     assert signing.genuine(SECRET, headers[signing.TIMESTAMP], headers[signing.SIGNATURE], body, time.time())
     assert not signing.genuine(SECRET, headers[signing.TIMESTAMP], headers[signing.SIGNATURE], body + b" ", time.time())
@@ -332,6 +333,16 @@ def test_targets_that_cannot_work_are_refused_in_one_line(targets: list[dict[str
     with pytest.raises(SettingsError, match=r".") as raised:
         check([TargetSettings(**({"url": "http://x"} | HOOK | values)) for values in targets])
     assert words in str(raised.value) and "\n" not in str(raised.value)
+
+
+def test_the_examples_commented_out_in_the_settings_are_valid(tmp_path: Path) -> None:
+    lines = (REPOSITORY / "configs" / "gateway.toml").read_text(encoding="utf-8").splitlines()
+    start = lines.index("# [[targets]]")
+    (tmp_path / "gateway.toml").write_text("\n".join(line.removeprefix("#").lstrip() for line in lines[start:]))
+    targets = load(tmp_path / "gateway.toml", GatewaySettings).targets
+    assert [t.kind for t in targets] == ["registry", "open311", "webhook"]
+    known = [msgspec.structs.replace(t, secret="s", secret_file="") for t in targets]
+    assert check(known) == known
 
 
 def test_a_template_keeps_types_and_leaves_unknown_names_alone() -> None:

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from forward_rig import Rig, Server
 from gateway_helpers import Centre, candidate
 from hypothesis import given
+from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
@@ -120,7 +121,7 @@ def test_what_retention_takes_out_of_the_ledger_still_adds_up(rig: Rig) -> None:
     change(rig, sa.update(tables.incidents).where(tables.incidents.c.n > 1).values(open=False))
     rig.now += timedelta(days=500)
     swept = Retention(GatewaySettings(), rig.database, rig.pictures, rig.counters, lambda: rig.now).sweep()
-    assert swept.messages == 4  # two new candidates, one sent again, one refused; those of the open incident stay
+    assert swept.messages == 3  # two new candidates, one sent again; those of the open incident stay
     told = report(rig)
     assert (told.received, told.accounted, told.ok) == (4, 4, True)
 
@@ -153,6 +154,7 @@ TEXTS = st.lists(st.tuples(st.text(alphabet="ab"), st.text(alphabet="ab")), max_
 
 
 @given(TEXTS, TEXTS, st.randoms())
+@hypothesis_settings(max_examples=40, deadline=None)
 def test_the_hash_of_a_set_does_not_depend_on_order_and_adds_up(
     first: list[tuple[str, str]], second: list[tuple[str, str]], rng: object
 ) -> None:

@@ -12,13 +12,15 @@ import civicbot
 import georeport
 import pytest
 import sqlalchemy as sa
-from gateway_helpers import Centre
+from gateway_helpers import REPOSITORY, Centre
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from PIL import Image
-from registry_door import KEY, OTHER, REPORT, TOML, Rig, jpeg
+from registry_door import KEY, OTHER, REPORT, TOML, Rig, hashed, jpeg
 
+from edge.link.settings import load
+from gateway.registry.citizen_settings import ApiKey, CitizenSettings
 from gateway.registry.citizen_tables import requests as rows
 from gateway.registry.open311 import ROOT
 from gateway.registry.photos import NoPicture, cleaned
@@ -322,9 +324,6 @@ def test_a_flood_from_one_address_is_refused_with_429_until_a_minute_is_over(tmp
 
 
 def test_a_key_has_a_limit_of_its_own_over_all_addresses(tmp_path: Path) -> None:
-    from registry_door import hashed
-
-    from gateway.registry.citizen_settings import ApiKey
 
     keys = [ApiKey(name="app", sha256=hashed(KEY), per_minute=2.0), ApiKey(name="other", sha256=hashed(OTHER))]
     rig = Rig(tmp_path, keys=keys, address_header="X-Real-IP")
@@ -340,6 +339,13 @@ def test_the_limits_memory_is_bounded_and_an_ipv6_household_is_one_caller() -> N
         throttle.allows(f"name {number}", 10.0, 0.0)
     assert len(throttle) == 100
     assert network_of("2001:db8::1") == network_of("2001:db8::ffff:2") != network_of("2001:db8:0:1::1")
+
+
+def test_the_example_settings_open_the_door_for_the_key_demo(tmp_path: Path) -> None:
+    example = load(REPOSITORY / "configs" / "open311.toml", CitizenSettings)
+    key = example.key_of("demo")
+    assert key is not None and key.name == "demo-app"
+    assert (example.key_of(""), example.key_of("Demo")) == (None, None)
 
 
 @given(
