@@ -106,7 +106,9 @@ def gauge(name: str, words: str, value: float) -> GaugeMetricFamily:
 def _outbox(tx: sa.Connection) -> list[Metric]:
     f = forwards.c
     rows = tx.execute(
-        sa.select(f.target, f.state, sa.func.count()).where(f.state != "done").group_by(f.target, f.state)
+        sa.select(f.target, f.state, sa.func.count())
+        .where(f.state.in_(("pending", "refused")))
+        .group_by(f.target, f.state)
     )
     to_targets = GaugeMetricFamily(
         "zhuomu_forward_rows", "Rows of the outbox by target and state", labels=["target", "state"]

@@ -6,6 +6,7 @@ Each step takes a limited number of rows, so that the intake never waits long fo
 import threading
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 import sqlalchemy as sa
 import structlog
@@ -66,11 +67,14 @@ class Retention:
     def sweep(self) -> Swept:
         """One step of each kind. Raises OperationalError, OSError."""
         s, now, limit = self._settings, self._clock(), self._settings.retention_rows_max
-        gone: list[str] = []
+        keep = (s.keep_messages_days, s.keep_evidence_days, s.keep_dead_letters_days)
+        edges = [_before(now, days) for days in keep]
+        with self._database.read() as tx:  # looking through everything must not hold the one writer up
+            if not any(_old(tx, edges, 1)):
+                return Swept()
         with self._database.write() as tx:
-            taken = _messages(tx, _before(now, s.keep_messages_days), limit)
-            gone = _pictures(tx, _before(now, s.keep_evidence_days), limit)
-            letters = _letters(tx, _before(now, s.keep_dead_letters_days), limit)
+            old = _old(tx, edges, limit)
+            taken, gone, letters = _messages(tx, old[0]), _pictures(tx, old[1]), _letters(tx, old[2])
         self._pictures.remove(gone)
         if gone:
             self._pictures.recount()
@@ -86,8 +90,12 @@ def _before(now: datetime, days: float) -> str:
     return to_text(now - timedelta(days=days)) if days > 0 else ""
 
 
-def _messages(tx: sa.Connection, before: str, limit: int) -> int:
-    """Ledger rows of what was accepted or refused. New candidates among them are added up in the books."""
+def _old(tx: sa.Connection, edges: list[str], limit: int) -> tuple[list[Any], list[str], list[int]]:
+    """(ledger rows, pictures, dead letters) that may go."""
+    return _old_messages(tx, edges[0], limit), _old_pictures(tx, edges[1], limit), _old_letters(tx, edges[2], limit)
+
+
+def _old_messages(tx: sa.Connection, before: str, limit: int) -> list[Any]:
     m = messages.c
     of_open = sa.select(incidents.c.incident_id).where(incidents.c.open, incidents.c.incident_id == m.incident_id)
     named = evidence_refs.c.incident_id == incidents.c.incident_id
@@ -95,7 +103,12 @@ def _messages(tx: sa.Connection, before: str, limit: int) -> int:
     shows_open = shows_open.where(incidents.c.open, evidence_refs.c.sha256 == m.subject)
     query = sa.select(m.device, m.epoch, m.seq, m.channel, m.code, m.subject)
     query = query.where(m.received_at < before, ~of_open.exists(), ~shows_open.exists()).limit(limit)
-    rows = tx.execute(query).all()
+    return list(tx.execute(query).all())
+
+
+def _messages(tx: sa.Connection, rows: list[Any]) -> int:
+    """Ledger rows of what was accepted or refused. New candidates among them are added up in the books."""
+    m = messages.c
     brought = ((r.device, r.subject) for r in rows if r.channel == "candidate" and r.code is None and r.subject)
     if (retired := books.summed(brought)).count:
         books.add(tx, retired)
@@ -104,23 +117,28 @@ def _messages(tx: sa.Connection, before: str, limit: int) -> int:
     return len(rows)
 
 
-def _pictures(tx: sa.Connection, before: str, limit: int) -> list[str]:
-    """Marked as gone; the caller deletes the files after its commit."""
+def _old_pictures(tx: sa.Connection, before: str, limit: int) -> list[str]:
     e = evidence.c
     named = evidence_refs.c.incident_id == incidents.c.incident_id
     in_use = sa.select(evidence_refs.c.sha256).join(incidents, named)
     in_use = in_use.where(incidents.c.open, evidence_refs.c.sha256 == e.sha256)
     query = sa.select(e.sha256).where(e.stored, e.stored_at < before, ~in_use.exists()).order_by(e.stored_at)
-    gone = list(tx.scalars(query.limit(limit)))
+    return list(tx.scalars(query.limit(limit)))
+
+
+def _pictures(tx: sa.Connection, gone: list[str]) -> list[str]:
+    """Marked as gone; the caller deletes the files after its commit."""
     if gone:
-        tx.execute(sa.update(evidence).where(e.sha256.in_(gone)).values(stored=False))
+        tx.execute(sa.update(evidence).where(evidence.c.sha256.in_(gone)).values(stored=False))
     return gone
 
 
-def _letters(tx: sa.Connection, before: str, limit: int) -> int:
+def _old_letters(tx: sa.Connection, before: str, limit: int) -> list[int]:
     d = dead_letters.c
-    old = sa.select(d.n).where(d.last_at < before).order_by(d.n).limit(limit)
-    numbers = list(tx.scalars(old))
+    return list(tx.scalars(sa.select(d.n).where(d.last_at < before).order_by(d.n).limit(limit)))
+
+
+def _letters(tx: sa.Connection, numbers: list[int]) -> int:
     if numbers:
-        tx.execute(sa.delete(dead_letters).where(d.n.in_(numbers)))
+        tx.execute(sa.delete(dead_letters).where(dead_letters.c.n.in_(numbers)))
     return len(numbers)

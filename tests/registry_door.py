@@ -11,9 +11,10 @@ from PIL import Image
 from gateway.database import Database, sqlite_url
 from gateway.registry import api, citizen_tables, standard, tables
 from gateway.registry.cases import Rules
+from gateway.registry.citizen_door import Door
 from gateway.registry.citizen_settings import ApiKey, Attribute, Choice, CitizenSettings
 from gateway.registry.citizens import Citizens
-from gateway.registry.open311 import ROOT, Door, mount
+from gateway.registry.open311 import ROOT, mount
 from gateway.registry.photos import PhotoFolder
 from gateway.registry.store import Registry
 from gateway.times import utc_now

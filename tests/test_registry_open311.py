@@ -6,6 +6,7 @@ import struct
 import xml.etree.ElementTree as ET
 import zlib
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import civicbot
@@ -25,6 +26,7 @@ from gateway.registry.citizen_tables import requests as rows
 from gateway.registry.open311 import ROOT
 from gateway.registry.photos import NoPicture, cleaned
 from gateway.registry.throttle import Throttle, network_of
+from gateway.times import utc_now
 
 
 @pytest.fixture(scope="module")
@@ -346,6 +348,15 @@ def test_the_example_settings_open_the_door_for_the_key_demo(tmp_path: Path) -> 
     key = example.key_of("demo")
     assert key is not None and key.name == "demo-app"
     assert (example.key_of(""), example.key_of("Demo")) == (None, None)
+
+
+def test_who_reported_is_forgotten_once_the_case_is_closed_and_old_and_never_before(rig: Rig) -> None:
+    opened, closed = rig.file(phone="139"), rig.file(phone="138")
+    rig.http.post(f"/cases/{closed}/confirm", json={"person": "P", "file": False, "reason": "gone"})
+    assert rig.door.citizens.forget(utc_now() + timedelta(days=179)) == 0
+    assert rig.door.citizens.forget(utc_now() + timedelta(days=181)) == 1
+    assert (_row(rig, opened)["contact"], _row(rig, closed)["contact"]) == ({"phone": "139"}, {})
+    assert rig.get(f"requests/{closed}.json").json()[0]["status"] == "closed"
 
 
 @given(

@@ -37,7 +37,8 @@ class Attribute(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields
 
 class CitizenSettings(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
     """`client_id_attributes`: attributes that carry a client's own id, beside the header Idempotency-Key; the same id
-    from the same key is the same request. `address_header`: where a reverse proxy writes the caller's address."""
+    from the same key is the same request. `keep_contact_days`: after so long a closed case's citizen is forgotten
+    (name, telephone, email, device); 0 keeps for ever. `address_header`: where a reverse proxy writes the caller's address."""
 
     jurisdiction_id: str = ""
     endpoint: str = "http://127.0.0.1:8081/open311/v2"
@@ -48,6 +49,7 @@ class CitizenSettings(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_
     address_header: str = ""
     posts_per_address_minute: float = 10.0
     reads_per_address_minute: float = 300.0
+    keep_contact_days: float = 180.0
     photo_bytes_max: int = 8 * MIB
     photos_bytes_max: int = 2048 * MIB
 

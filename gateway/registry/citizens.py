@@ -5,7 +5,7 @@ import json
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -22,6 +22,8 @@ from gateway.times import Clock, to_text
 SOURCE = "citizen"
 CLOSED_STATES = frozenset({"closed", "rejected", "cancelled", "force_closed"})
 SETTLED_MAX = 50
+FORGOTTEN_MAX = 500
+SWEEP_EVERY = timedelta(days=1)
 log = structlog.get_logger()
 
 
@@ -51,14 +53,17 @@ class Wish:
 class Citizens:
     """All that the door writes goes through here. `registry` must file nothing by itself: see service.py."""
 
-    def __init__(self, database: Database, registry: Registry, clock: Clock) -> None:
+    def __init__(self, database: Database, registry: Registry, clock: Clock, keep_contact_days: float = 180.0) -> None:
         self._database = database
         self._registry = registry
         self._clock = clock
+        self._keep_contact_days = keep_contact_days
+        self._swept_at: datetime | None = None
 
     def file(self, wish: Wish) -> dict[str, Any]:
         """The request's row; its `case_id` is "" when the registry cannot take it in just now (it will, later).
         The same client id from the same key gives the first answer. Raises IdReused."""
+        self._sweep(self._clock())
         digest = hashlib.sha256(json.dumps(msgspec.to_builtins(wish), sort_keys=True).encode()).hexdigest()
         with self._database.write() as tx:
             known = _known(tx, wish)
@@ -120,6 +125,28 @@ class Citizens:
             mine = requests.c.token == row["token"]
             tx.execute(sa.update(requests).where(mine).values(case_id=answer["case_id"]))
         return {**row, "case_id": answer["case_id"]}
+
+    def _sweep(self, now: datetime) -> None:
+        """Once a day: forget who reported what is closed and old enough."""
+        if self._swept_at is None or now - self._swept_at >= SWEEP_EVERY:
+            self._swept_at = now
+            self.forget(now)
+
+    def forget(self, now: datetime) -> int:
+        """Returns how many citizens were forgotten; a case that is open keeps its own."""
+        if self._keep_contact_days <= 0:
+            return 0
+        r = requests.c
+        old = sa.and_(r.requested_at < to_text(now - timedelta(days=self._keep_contact_days)), r.case_id != "")
+        with self._database.read() as tx:
+            kept = sa.cast(r.contact, sa.Text) != "{}"
+            found = tx.execute(sa.select(requests).where(old, kept).order_by(r.n).limit(FORGOTTEN_MAX)).mappings()
+            rows = self._with_cases([dict(row) for row in found])
+        gone = [row["n"] for row in rows if row["status"] == "closed"]
+        if gone:
+            with self._database.write() as tx:
+                tx.execute(sa.update(requests).where(r.n.in_(gone)).values(contact={}))
+        return len(gone)
 
     def _with_cases(self, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
         ids = [row["case_id"] for row in rows]
