@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from forward_rig import Reply, Rig, Server
 from gateway_helpers import Centre, candidate
 from hypothesis import given
+from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from registry_door import KEY, TOML
 
@@ -191,6 +192,7 @@ def test_xml_with_entities_half_written_or_endless_is_refused(content: bytes) ->
         parse(content, "xml")
 
 
+@hypothesis_settings(max_examples=40, deadline=None)
 @given(st.lists(st.dictionaries(st.sampled_from(["code", "description"]), st.text(), min_size=1), min_size=1))
 def test_what_is_written_is_read_again_in_both_formats(rows: list[dict[str, str]]) -> None:
     """Up to characters that XML has no way to write, and white space at the ends."""

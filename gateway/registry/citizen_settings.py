@@ -38,7 +38,8 @@ class Attribute(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields
 class CitizenSettings(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
     """`client_id_attributes`: attributes that carry a client's own id, beside the header Idempotency-Key; the same id
     from the same key is the same request. `keep_contact_days`: after so long a closed case's citizen is forgotten
-    (name, telephone, email, device); 0 keeps for ever. `address_header`: where a reverse proxy writes the caller's address."""
+    (name, telephone, email, device); 0 keeps for ever. `address_header`: where a reverse proxy writes the caller's
+    address."""
 
     jurisdiction_id: str = ""
     endpoint: str = "http://127.0.0.1:8081/open311/v2"
