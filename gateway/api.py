@@ -1,10 +1,8 @@
 """The gateway's HTTP API and the pictures; everything is read-only here."""
 
-from collections.abc import Callable
 from typing import Annotated, Any
 
 import msgspec
-import sqlalchemy as sa
 from fastapi import FastAPI, HTTPException, Query
 from fastapi.responses import FileResponse, Response
 
@@ -22,12 +20,10 @@ PICTURE_HEADERS = {
 }
 
 
-def add_routes(
-    app: FastAPI, database: Database, pictures: EvidenceStore, counters: Counters, is_up: Callable[[], bool]
-) -> None:
-    """Mount everything; `is_up()` tells whether the broker can be reached."""
+def add_routes(app: FastAPI, database: Database, pictures: EvidenceStore, counters: Counters) -> None:
+    """Mount everything but health and metrics (gateway/health.py)."""
     _add_lists(app, database)
-    _add_health(app, database, counters, is_up)
+    _add_counters(app, counters)
 
     @app.get("/evidence/{sha256}")
     def picture(sha256: str) -> Response:
@@ -93,22 +89,10 @@ def _add_lists(app: FastAPI, database: Database) -> None:
             return _json(queries.dead_letter_list(tx, limit))
 
 
-def _add_health(app: FastAPI, database: Database, counters: Counters, is_up: Callable[[], bool]) -> None:
+def _add_counters(app: FastAPI, counters: Counters) -> None:
     @app.get("/api/counters")
     def counted() -> Response:
         return _json(counters.snapshot())
-
-    @app.get("/healthz")
-    def healthz() -> Response:
-        try:
-            with database.read() as tx:
-                tx.execute(sa.select(1))
-            database_ok = True
-        except sa.exc.OperationalError:
-            database_ok = False
-        up = bool(is_up())
-        body = {"ok": up and database_ok, "broker": up, "database": database_ok, "counters": counters.snapshot()}
-        return _json(body, 200 if body["ok"] else 503)
 
 
 def _json(body: Any, status: int = 200) -> Response:

@@ -12,6 +12,7 @@ from edge.link import logs
 from edge.link.mqtt import Broker
 from edge.link.settings import SettingsError, load
 from gateway.database import SchemaMismatch
+from gateway.lock import InUse
 from gateway.ports import PortInUse
 from gateway.registry.settings import RegistrySettings
 from gateway.settings import GatewaySettings
@@ -21,6 +22,9 @@ Config = Annotated[Path | None, typer.Option(help="TOML file; see configs/")]
 Data = Annotated[Path | None, typer.Option(help="Directory of this process's own files")]
 Host = Annotated[str | None, typer.Option(help="Address to listen on; loopback unless you say otherwise")]
 Port = Annotated[int | None, typer.Option(min=0, max=65535, help="HTTP port; 0 takes a free one")]
+BrokerHost = Annotated[str | None, typer.Option(help="MQTT broker")]
+BrokerPort = Annotated[int | None, typer.Option(min=1, max=65535, help="MQTT port")]
+RegistryUrl = Annotated[str | None, typer.Option(help="Where the case registry is")]
 
 
 def gateway(
@@ -28,9 +32,9 @@ def gateway(
     data: Data = None,
     host: Host = None,
     port: Port = None,
-    broker_host: Annotated[str | None, typer.Option(help="MQTT broker")] = None,
-    broker_port: Annotated[int | None, typer.Option(min=1, max=65535, help="MQTT port")] = None,
-    registry_url: Annotated[str | None, typer.Option(help="Where the case registry is")] = None,
+    broker_host: BrokerHost = None,
+    broker_port: BrokerPort = None,
+    registry_url: RegistryUrl = None,
 ) -> None:
     """The centre's intake, with the console page: takes in, proves receipt, merges, forwards."""
     try:
@@ -44,10 +48,10 @@ def gateway(
 
         if not service.run(settings):
             raise typer.Exit(1)
-    except (SettingsError, PortInUse, SchemaMismatch) as error:
-        _fail(str(error))
+    except (SettingsError, PortInUse, InUse, SchemaMismatch) as error:
+        fail(str(error))
     except (OSError, sqlalchemy.exc.SQLAlchemyError) as error:
-        _fail(_in_one_line(error))
+        fail(_in_one_line(error))
 
 
 def registry(
@@ -65,9 +69,9 @@ def registry(
 
         service.run(settings)
     except (SettingsError, PortInUse, SchemaMismatch) as error:
-        _fail(str(error))
+        fail(str(error))
     except (OSError, sqlalchemy.exc.SQLAlchemyError) as error:
-        _fail(_in_one_line(error))
+        fail(_in_one_line(error))
 
 
 def _override(settings: T, given: dict[str, Any]) -> T:
@@ -83,6 +87,7 @@ def _in_one_line(error: Exception) -> str:
     return f"cannot start: {str(error).splitlines()[0]}; check the data directory and the database's address"
 
 
-def _fail(text: str) -> NoReturn:
+def fail(text: str) -> NoReturn:
+    """One line on stderr, exit status 2."""
     sys.stderr.write(f"error: {text}\n")
     raise typer.Exit(2)

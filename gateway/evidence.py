@@ -57,6 +57,10 @@ class EvidenceStore:
         for sha256 in hashes:
             self.path(sha256).unlink(missing_ok=True)
 
+    def recount(self) -> None:
+        """The bytes in the store are counted anew before they next matter."""
+        self._bytes = None
+
     def over_budget(self, tx: sa.Connection, added_bytes: int) -> list[str]:
         """Mark as gone what must go; the caller deletes the files after its commit."""
         if self._bytes is not None and self._bytes + added_bytes <= self._bytes_max:

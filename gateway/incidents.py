@@ -24,11 +24,12 @@ _INSERT_WITNESS = sa.insert(witnesses)
 
 @dataclass(frozen=True)
 class Placed:
-    """What became of a candidate."""
+    """What became of a candidate. `known`: it had been placed before, under another message."""
 
     incident_id: str
     is_new: bool
     reason: str
+    known: bool = False
 
 
 def place(tx: sa.Connection, bulk: Bulk, candidate: Candidate, payload: bytes, now: str) -> Placed:
@@ -38,7 +39,7 @@ def place(tx: sa.Connection, bulk: Bulk, candidate: Candidate, payload: bytes, n
     if known is not None:
         bulk.flush()
         _see_again(tx, candidate, payload, known, now)
-        return Placed(known, False, "candidate known already")
+        return Placed(known, False, "candidate known already", known=True)
     found = best(sighting, witnesses_near(tx, sighting))
     incident_id, reason = found or (_incident_id(candidate), "first sighting")
     if found is None:
@@ -114,7 +115,7 @@ def _found(tx: sa.Connection, bulk: Bulk, incident_id: str, candidate: Candidate
         "revision": revision(now),
     }
     tx.execute(_INSERT_INCIDENT, row)
-    forward.put_new(bulk, f"report:{incident_id}", incident_id, "/reports", _report(row, candidate), now)
+    forward.put_new(bulk, forward.report_key(incident_id), incident_id, "/reports", _report(row, candidate), now)
 
 
 def _report(row: dict[str, Any], candidate: Candidate) -> dict[str, Any]:

@@ -51,7 +51,8 @@ class Intake:
         self._line = line
         self._on_commit = on_commit
         self._limit = FloodLimit(settings.rate_factor)
-        self._queue: queue.SimpleQueue[Incoming] = queue.SimpleQueue()
+        self.on_receipt: Callable[[float], None] = lambda latency_s: None  # from arrival to receipt, one per message
+        self._queue: queue.SimpleQueue[tuple[float, Incoming]] = queue.SimpleQueue()
         self._bytes = 0
         self._bytes_lock = threading.Lock()
         self._stop = threading.Event()
@@ -68,7 +69,7 @@ class Intake:
             self._counters.add("queue_overflow")
             self._line.ack(incoming)
         else:
-            self._queue.put(incoming)
+            self._queue.put((time.monotonic(), incoming))
 
     def stop(self, drain_s: float) -> None:
         """Take in what is queued for at most `drain_s`, then end."""
@@ -82,8 +83,12 @@ class Intake:
             if batch:
                 self._take_in(batch)
 
-    def _collect(self) -> list[Incoming]:
-        batch: list[Incoming] = []
+    def waiting(self) -> int:
+        """Messages in the queue."""
+        return self._queue.qsize()
+
+    def _collect(self) -> list[tuple[float, Incoming]]:
+        batch: list[tuple[float, Incoming]] = []
         deadline = 0.0
         while len(batch) < self._settings.batch_messages_max:
             wait_s = 0.2 if not batch else min(IDLE_WAIT_S, deadline - time.monotonic())
@@ -94,28 +99,33 @@ class Intake:
             if len(batch) == 1:
                 deadline = time.monotonic() + self._settings.batch_wait_ms / 1000.0
         with self._bytes_lock:
-            self._bytes -= sum(len(incoming.payload) for incoming in batch)
+            self._bytes -= sum(len(incoming.payload) for _, incoming in batch)
         return batch
 
-    def _take_in(self, batch: list[Incoming]) -> None:
+    def _take_in(self, batch: list[tuple[float, Incoming]]) -> None:
         now_s = time.monotonic()
         allowed: list[Incoming] = []
+        came: list[float] = []
         throttled: list[str] = []
-        for incoming in batch:
+        for at_s, incoming in batch:
             device, row = channel_hint(incoming.topic)
             if self._limit.allows(device, row, now_s):
                 allowed.append(incoming)
+                came.append(at_s)
             else:
                 throttled.append(device)
         self._counters.add("throttled", len(throttled))
         outcomes = self._commit([take(incoming) for incoming in allowed], throttled)
         if outcomes is None:
             return
-        for incoming in batch:
+        for _, incoming in batch:
             self._line.ack(incoming)
         for outcome in outcomes:
             self._receipt(outcome)
             self._on_commit(outcome)
+        done_s = time.monotonic()
+        for at_s in came:
+            self.on_receipt(done_s - at_s)
 
     def _commit(self, items: Sequence[Taken], throttled: Sequence[str]) -> list[Outcome] | None:
         """Committed, however long it takes; None when the process stops first (then nothing is acknowledged)."""

@@ -29,6 +29,7 @@ _FEED_KINDS: dict[str, feed.Kind] = {
 }
 _STATES = {
     "reported": "reported",
+    "taken": "taken",
     "filed": "filed",
     "rejected": "rejected",
     "dispatched": "dispatched",

@@ -1,5 +1,6 @@
 """The gateway's process: connection, intake, forwarding, mirror, sender, API and console, and their orderly end."""
 
+import socket
 import threading
 import time
 from collections.abc import Callable
@@ -11,20 +12,26 @@ from fastapi import FastAPI
 
 from edge.link.mqtt import Connection, Incoming
 from edge.wire import up_filter
-from gateway import api, tables
+from gateway import api, health, hooks, tables
 from gateway.counters import Counters
 from gateway.database import Database
 from gateway.decide import Decider
 from gateway.down import Sender
 from gateway.evidence import EvidenceStore
-from gateway.forward import TIMEOUT_S, Forwarder
+from gateway.follow import Follower
+from gateway.forwarder import Forwarder
 from gateway.ingest import Intake
+from gateway.lock import DataLock
+from gateway.metrics import Metrics, State
 from gateway.migrations import MIGRATIONS
 from gateway.mirror import Mirror
 from gateway.ports import listen
+from gateway.retention import Retention
 from gateway.server import Server, ready_line
 from gateway.settings import GatewaySettings
 from gateway.store import BatchStore, Outcome
+from gateway.targets import routes
+from gateway.targets.base import TIMEOUT_S
 from gateway.times import utc_now
 
 DRAIN_S = 1.5
@@ -39,30 +46,70 @@ class Gateway:
         self.settings = settings
         self.counters = Counters()
         self.failed = False
+        self.stopping = False
+        self.targets = settings.all_targets()
         self.database = Database(settings.url(), tables.metadata, tables.SCHEMA_VERSION, MIGRATIONS)
         self.pictures = EvidenceStore(data / "evidence", settings.evidence_bytes_max)
-        self.registry = httpx.Client(base_url=settings.registry_url, timeout=TIMEOUT_S, trust_env=False)
+        self.registry = httpx.Client(
+            base_url=settings.embedded_url() or settings.registry_url, timeout=TIMEOUT_S, trust_env=False
+        )
         self.connection = Connection(
             settings.broker, settings.client_id, subscriptions=[(up_filter(), 1)], on_message=self._incoming
         )
         self._build(settings)
+        self._build_ways(settings)
         self._threads = [
             threading.Thread(target=self._guard, args=(name, run), name=name, daemon=True)
-            for name, run in (
-                ("intake", self.intake.run),
-                ("forward", self.forwarder.run),
-                ("mirror", self.mirror.run),
-                ("down", self.sender.run),
-            )
+            for name, run in self._runs().items()
         ]
         self.on_failure: Callable[[], None] = lambda: None
 
     def _build(self, s: GatewaySettings) -> None:
         store = BatchStore(self.database, self.pictures, self.counters, utc_now, s.dead_letters_max)
         self.intake = Intake(s, store, self.counters, self.connection, self._committed)
-        self.forwarder = Forwarder(self.database, self.registry, self.counters, utc_now, s.forward_workers)
         self.sender = Sender(self.database, self.connection, self.counters, utc_now, s.resend_s, s.resend_s_max)
-        self.mirror = Mirror(self.database, self.registry, self.counters, utc_now, s.poll_s, self.sender.wake)
+        self.retention = Retention(s, self.database, self.pictures, self.counters, utc_now)
+
+    def _build_ways(self, s: GatewaySettings) -> None:
+        """To the registries and back."""
+        made = [(target, routes.build(target, self.registry)) for target in self.targets]
+        self.forwarders = [
+            Forwarder(self.database, way, routes.owns(target, self.targets), self.counters, utc_now, s.forward_workers)
+            for target, way in made
+        ]
+        news = self.sender.wake
+        self.followers = {
+            target.name: Follower(self.database, way, target, self.counters, utc_now, news)
+            for target, way in made
+            if target.kind == "open311"
+        }
+        self.mirror = Mirror(self.database, self.registry, self.counters, utc_now, s.poll_s, news)
+        self.metrics = Metrics()
+        self.intake.on_receipt = self.metrics.receipted
+        self.metrics.registry.register(
+            State(self.database, self.counters, self.forwarders, self.intake.waiting, self.is_up, utc_now)
+        )
+
+    def _runs(self) -> dict[str, Callable[[], None]]:
+        """Threads by name."""
+        runs = {"intake": self.intake.run, "down": self.sender.run, "retention": self.retention.run}
+        if self.settings.embedded_url():
+            runs["mirror"] = self.mirror.run
+        runs |= {f"forward-{forwarder.target.name}": forwarder.run for forwarder in self.forwarders}
+        return runs | {f"follow-{name}": follower.run for name, follower in self.followers.items()}
+
+    def _ends(self) -> list[Callable[[], None]]:
+        """What stops the threads but the intake's."""
+        ways = [*(f.stop for f in self.forwarders), *(f.stop for f in self.followers.values())]
+        return [*ways, self.mirror.stop, self.sender.stop, self.retention.stop]
+
+    def is_up(self) -> bool:
+        """Whether the broker can be reached."""
+        return bool(self.connection.connected)
+
+    def is_well(self) -> bool:
+        """Whether every part runs and none is being stopped."""
+        return not (self.failed or self.stopping)
 
     def start(self) -> None:
         """Begin to take in."""
@@ -72,9 +119,10 @@ class Gateway:
 
     def stop(self) -> None:
         """Drain, commit, receipt, close; within about four seconds."""
+        self.stopping = True
         self.intake.stop(DRAIN_S)
-        for part in (self.forwarder, self.mirror, self.sender):
-            part.stop()
+        for end in self._ends():
+            end()
         deadline = time.monotonic() + DRAIN_S + 0.5
         for thread in self._threads:
             thread.join(max(0.0, deadline - time.monotonic()))
@@ -86,8 +134,10 @@ class Gateway:
         self.intake.put(incoming)
 
     def _committed(self, outcome: Outcome) -> None:
+        self.metrics.committed(outcome)
         if outcome.accepted:
-            self.forwarder.wake()
+            for forwarder in self.forwarders:
+                forwarder.wake()
         if outcome.births:
             self.sender.born(outcome.births)
 
@@ -101,17 +151,34 @@ class Gateway:
 
 
 def run(settings: GatewaySettings) -> bool:
-    """Serve until SIGTERM or SIGINT; False when a part failed. Raises PortInUse, SchemaMismatch."""
+    """Serve until SIGTERM or SIGINT; False when a part failed.
+
+    Raises SettingsError, PortInUse, InUse, SchemaMismatch before anything is taken in.
+    """
+    settings.all_targets()
     sock = listen(settings.host, settings.port)
     Path(settings.data).mkdir(parents=True, exist_ok=True)
-    gateway = Gateway(settings)
+    with DataLock(Path(settings.data), exclusive=False):
+        return _serve(settings, sock)
+
+
+def _app(gateway: Gateway) -> FastAPI:
     app = FastAPI(title="zhuomu gateway", docs_url=None, redoc_url=None, openapi_url=None)
-    api.add_routes(app, gateway.database, gateway.pictures, gateway.counters, lambda: gateway.connection.connected)
+    api.add_routes(app, gateway.database, gateway.pictures, gateway.counters)
+    well, render = gateway.is_well, gateway.metrics.render
+    health.add_health(app, gateway.database, gateway.counters, gateway.is_up, well, render)
+    hooks.add_hooks(app, gateway.database, gateway.targets, gateway.counters, utc_now, gateway.sender.wake.set)
+    return app
+
+
+def _serve(settings: GatewaySettings, sock: socket.socket) -> bool:
+    gateway = Gateway(settings)
+    app = _app(gateway)
     if settings.console:
         from gateway.console import page  # NiceGUI takes a second to import; a gateway without a page need not wait
 
         decider = Decider(gateway.registry)
-        page.add_console(app, gateway.database, gateway.counters, lambda: gateway.connection.connected, decider)
+        page.add_console(app, gateway.database, gateway.counters, gateway.is_up, decider)
     ended = threading.Event()
 
     def say_ready() -> None:

@@ -6,12 +6,17 @@ import msgspec
 
 from edge.link.mqtt import Broker
 from gateway.database import sqlite_url
+from gateway.targets.settings import TargetSettings, check
 
 MIB = 1024 * 1024
 
 
 class GatewaySettings(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
-    """What `zhuomu gateway --config FILE` reads."""
+    """What `zhuomu gateway --config FILE` reads.
+
+    `targets`: where cases go; none: everything to the embedded registry at `registry_url`.
+    `keep_*_days`: retention, 0 keeps for ever; nothing of an open incident is ever deleted (gateway/retention.py).
+    """
 
     data: str = "zhuomu-data/gateway"
     host: str = "127.0.0.1"
@@ -31,9 +36,24 @@ class GatewaySettings(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_
     resend_s_max: float = 300.0
     poll_s: float = 0.3
     forward_workers: int = 4
+    targets: list[TargetSettings] = []
+    keep_messages_days: float = 400.0
+    keep_evidence_days: float = 365.0
+    keep_dead_letters_days: float = 90.0
+    retention_every_s: float = 3600.0
+    retention_rows_max: int = 2000
     console: bool = True
     log_level: str = "info"
 
     def url(self) -> str:
         """The database's URL: SQLite in the data directory unless another is named."""
         return self.database_url or sqlite_url(Path(self.data) / "gateway.sqlite3")
+
+    def all_targets(self) -> list[TargetSettings]:
+        """The targets, or the embedded registry alone. Raises SettingsError."""
+        alone = TargetSettings(name="registry", kind="registry", url=self.registry_url)
+        return check(list(self.targets) or [alone])
+
+    def embedded_url(self) -> str:
+        """Where the embedded registry is; "" when every case goes elsewhere."""
+        return next((t.url for t in self.all_targets() if t.kind == "registry"), "")

@@ -1,6 +1,6 @@
 """One transaction per batch of messages: what is new is applied, what is not is only receipted again."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -20,6 +20,7 @@ from gateway.times import Clock, to_text
 REASON_MAX = 200
 Key = tuple[str, str]
 Decided = tuple[int | None, str | None]  # (code, reason), both None for an accepted message
+About = tuple[str, str]  # (subject, incident_id) of a message, see gateway.tables.messages
 
 
 @dataclass
@@ -32,6 +33,7 @@ class Outcome:
     accepted: int = 0
     repeats: int = 0
     deferred: int = 0
+    results: Counter[tuple[str, str]] = field(default_factory=Counter)  # (channel, accepted | repeat | refused | heard)
 
     def decide(self, identity: Identity, decided: Decided) -> None:
         """Committed: its device may delete it. Refused: its device must not send it again."""
@@ -120,8 +122,10 @@ class _Batch:
             self._bury(item, item.error)
         elif item.identity is None:
             self._hear(item)
+            self._tell(item, "heard")
         elif item.identity in self.known:
             self.outcome.repeats += 1
+            self._tell(item, "repeat")
             self.outcome.decide(item.identity, self.known[item.identity])
             self.tally.add(item.device, "repeats")
         else:
@@ -129,27 +133,36 @@ class _Batch:
 
     def _take_in(self, item: Taken, identity: Identity) -> None:
         decided: Decided = (None, None)
+        about: About = ("", "")
         try:
-            self._handle(item)
+            about = self._handle(item)
         except WireError as error:
             decided = self._bury(item, error)
         else:
             self.outcome.accepted += 1
+            self._tell(item, "accepted")
             self.outcome.decide(identity, decided)
             self.tally.add(item.device, "messages")
         self.known[identity] = decided
-        self._write_ledger(identity, item, decided)
+        self._write_ledger(identity, item, decided, about)
 
-    def _handle(self, item: Taken) -> None:
+    def _handle(self, item: Taken) -> About:
         message = item.message
         if isinstance(message, Candidate):
-            incidents.place(self.tx, self.bulk, message, item.incoming.payload, self.now)
-        elif isinstance(message, Evidence):
+            placed = incidents.place(self.tx, self.bulk, message, item.incoming.payload, self.now)
+            return ("" if placed.known else message.candidate_id), placed.incident_id
+        if isinstance(message, Evidence):
             evidence.record(self.tx, message, self.now)
-        elif isinstance(message, Op):
-            work.apply_op(self.tx, self.bulk, message, self.now)
-        elif isinstance(message, Verdict):
+            return message.sha256, ""
+        if isinstance(message, Op):
+            return "", work.apply_op(self.tx, self.bulk, message, self.now)
+        if isinstance(message, Verdict):
             checks.answer(self.tx, self.bulk, message, self.now)
+            return "", message.incident_id
+        return "", ""
+
+    def _tell(self, item: Taken, result: str) -> None:
+        self.outcome.results[item.row.name if item.row else "unknown", result] += 1
 
     def _hear(self, item: Taken) -> None:
         if isinstance(item.message, Presence):
@@ -163,14 +176,16 @@ class _Batch:
         decided = (int(error.code), dead_letters.printable(str(error))[:REASON_MAX])
         dead_letters.put(self.tx, self.bulk, item.incoming.topic, item.device, item.incoming.payload, error, self.now)
         self.tally.add(item.device, "refused")
+        self._tell(item, "refused")
         if item.identity is not None:
             self.outcome.decide(item.identity, decided)
         return decided
 
-    def _write_ledger(self, identity: Identity, item: Taken, decided: Decided) -> None:
+    def _write_ledger(self, identity: Identity, item: Taken, decided: Decided, about: About) -> None:
         device, epoch, seq = identity
         row = {"device": device, "epoch": epoch, "seq": seq, "channel": item.row.name if item.row else ""}
         row |= {"received_at": self.now, "code": decided[0], "reason": decided[1]}
+        row |= {"subject": about[0], "incident_id": about[1]}
         self.bulk.add(messages, row)
 
 

@@ -1,10 +1,10 @@
-"""Every table of the gateway's database, schema version 2; a change here is a new version with a migration."""
+"""Every table of the gateway's database, schema version 3; a change here is a new version with a migration."""
 
 import sqlalchemy as sa
 
 from gateway.database import schema_table
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 metadata = sa.MetaData()
 schema = schema_table(metadata)
 _Id = sa.BigInteger().with_variant(sa.Integer, "sqlite")
@@ -12,6 +12,11 @@ _Id = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 
 def _text(name: str, **options: bool) -> sa.Column[str]:
     return sa.Column(name, sa.Text, nullable=options.get("nullable", False), primary_key=options.get("key", False))
+
+
+def _added(name: str) -> sa.Column[str]:
+    """Text that came with a later version: rows of an older one have ""."""
+    return sa.Column(name, sa.Text, nullable=False, default="", server_default="")
 
 
 def _int(name: str, default: int | None = None) -> sa.Column[int]:
@@ -26,7 +31,8 @@ def _number(name: str) -> sa.Column[int]:
     return sa.Column(name, _Id, primary_key=True, autoincrement=True)
 
 
-# What was taken in: one row for each durable message ever receipted. `code` is set when it was refused.
+# What was taken in: one row for each durable message ever receipted. `code` is set when it was refused. `subject`: the
+# candidate_id of a message that brought a new candidate, or a picture's sha256. `incident_id`: what it belongs to.
 messages = sa.Table(
     "messages",
     metadata,
@@ -37,7 +43,11 @@ messages = sa.Table(
     _text("received_at"),
     _int("code"),
     _text("reason", nullable=True),
+    _added("subject"),
+    _added("incident_id"),
 )
+# What retention took out of `messages`, so that reconciliation still adds up: see gateway/books.py.
+books = sa.Table("books", metadata, _text("name", key=True), _int("count", 0), _text("digest"))
 candidates = sa.Table(
     "candidates",
     metadata,
@@ -159,7 +169,8 @@ devices = sa.Table(
     _int("throttled", 0),
     sa.Column("health", sa.JSON, nullable=True),
 )
-# To the registry: rows leave in the order of `n` within one incident; `state` is pending, done or refused.
+# To a registry: rows leave in the order of `n` within one incident; `state` is pending, done or refused. `target` is ""
+# until the forwarder has chosen one by the incident's class.
 forwards = sa.Table(
     "forwards",
     metadata,
@@ -172,8 +183,26 @@ forwards = sa.Table(
     _int("attempts", 0),
     _text("next_at"),
     _text("last_error"),
+    _added("target"),
     sa.Index("forwards_pending", "state", "n"),
     sqlite_autoincrement=True,
+)
+# What another system (Open311, webhook) took over. `remote_id` is "" while it has only given a token; `next_at` is NULL
+# when there is nothing more to ask.
+deliveries = sa.Table(
+    "deliveries",
+    metadata,
+    _text("incident_id", key=True),
+    _text("target"),
+    _text("remote_id"),
+    _text("token"),
+    _text("remote_state"),
+    _text("delivered_at"),
+    _text("changed_at"),
+    _int("attempts", 0),
+    _text("next_at", nullable=True),
+    sa.Index("deliveries_next", "target", "next_at"),
+    sa.Index("deliveries_remote", "target", "remote_id"),
 )
 cursors = sa.Table("cursors", metadata, _text("name", key=True), _int("after", 0))
 registry_events = sa.Table(

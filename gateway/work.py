@@ -35,8 +35,8 @@ def take_over(tx: sa.Connection, bulk: Bulk, order: dict[str, Any], now: str) ->
     feed.append(bulk, now, "work_order", text, data)
 
 
-def apply_op(tx: sa.Connection, bulk: Bulk, op: Op, now: str) -> None:
-    """A crew's step. Raises UnknownReference, ForbiddenState; an op that is known already changes nothing."""
+def apply_op(tx: sa.Connection, bulk: Bulk, op: Op, now: str) -> str:
+    """A crew's step; returns its incident. Raises UnknownReference, ForbiddenState; a known op changes nothing."""
     order = tx.execute(sa.select(work_orders).where(work_orders.c.order_id == op.order_id)).mappings().first()
     if order is None or order["crew"] != op.device:
         raise UnknownReference(f"op {op.op_id}: work order '{op.order_id}' was never given to {op.device}")
@@ -46,6 +46,7 @@ def apply_op(tx: sa.Connection, bulk: Bulk, op: Op, now: str) -> None:
         _received(tx, op, order)
     elif not _known(tx, op):
         _step(tx, bulk, op, order, now)
+    return str(order["incident_id"])
 
 
 def _step(tx: sa.Connection, bulk: Bulk, op: Op, order: Any, now: str) -> None:

@@ -8,7 +8,7 @@ from sqlalchemy.exc import OperationalError
 
 from gateway.database import Database
 from gateway.ports import listen
-from gateway.registry import api, standard, tables
+from gateway.registry import api, open311, standard, tables
 from gateway.registry.cases import Rules
 from gateway.registry.settings import RegistrySettings
 from gateway.registry.store import Registry
@@ -27,11 +27,17 @@ def run(settings: RegistrySettings) -> None:
     database = Database(settings.url(), tables.metadata, tables.SCHEMA_VERSION)
     registry = Registry(database, table, rules(settings), frozenset(settings.auto_file), utc_now)
     timers = Timers(registry)
-    server = Server(api.build(registry), sock, on_started=lambda: ready_line("registry.ready", sock))
+    app = api.build(registry)
+    # A citizen's report is always verified by a person (核实): the registry behind the door files nothing by itself.
+    verified = Registry(database, table, rules(settings), frozenset(), utc_now)
+    door = open311.open_door(app, settings.citizens, Path(settings.data), verified, table)
+    server = Server(app, sock, on_started=lambda: ready_line("registry.ready", sock))
     timers.start()
     server.run()
     timers.stop()
     database.close()
+    if door is not None:
+        door.close()
     log.info("registry.stopped")
 
 

@@ -25,6 +25,7 @@ class RegistrySettings(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown
     recheck_s: float = 10.0
     recheck_limit: int = 5
     check_timeout_s: float = 300.0
+    citizens: str = ""  # the TOML file of the citizens' door (Open311); "" leaves it shut
     log_level: str = "info"
 
     def url(self) -> str:

@@ -1,0 +1,34 @@
+"""A lock on a data directory: gateways share it, a restore has it alone."""
+
+import fcntl
+import os
+from pathlib import Path
+from types import TracebackType
+
+
+class InUse(RuntimeError):
+    """Another process works in the directory; `str()` says what to do."""
+
+
+class DataLock:
+    """Held until the block or the process ends, however it ends. Raises InUse when it cannot be had at once."""
+
+    def __init__(self, folder: Path, exclusive: bool) -> None:
+        self._path = folder / "in-use.lock"
+        self._exclusive = exclusive
+        self._handle = -1
+
+    def __enter__(self) -> "DataLock":
+        self._handle = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(self._handle, (fcntl.LOCK_EX if self._exclusive else fcntl.LOCK_SH) | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(self._handle)
+            who = "a gateway runs" if self._exclusive else "a restore is under way"
+            raise InUse(f"{self._path.parent}: {who} there; wait for its end, or stop it first") from None
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        os.close(self._handle)
