@@ -56,7 +56,10 @@ class EvidenceRef(Struct, kw_only=True):
 class Candidate(Durable, kw_only=True):
     """A thing that a rule took for a case. It is not a case until a person, or a rule the city switched on, says so.
 
-    `campaigns`: telephone numbers that several readings of a poster agree on; one number is one campaign."""
+    `campaigns`: telephone numbers that several readings of a poster agree on; one number is one campaign.
+    `standard`: the city's table (city and version) that the kiosk has, "" where it has none, then also `filing_condition`
+    (立案条件) and `limit` (处置时限) in its words. `deadline`: if it were filed when it was last seen, null where the limit
+    is working time; the registry's own clocks decide."""
 
     candidate_id: Name
     camera: Name
@@ -79,6 +82,10 @@ class Candidate(Durable, kw_only=True):
     model_sha256: Sha256
     evidence: Annotated[list[EvidenceRef], Meta(max_length=8)] = []
     campaigns: Annotated[list[PhoneNumber], Meta(max_length=8)] = []
+    standard: str = ""
+    filing_condition: Text = ""
+    limit: str = ""
+    deadline: Utc | None = None
 
 
 class Evidence(Durable, kw_only=True):
