@@ -20,7 +20,7 @@ from edge.watch.evidence import crop, reference, write_whole
 from edge.watch.ground import Ground
 from edge.watch.numbers import PosterNumbers
 from edge.watch.places import Spot
-from edge.watch.rules import Decision, decide
+from edge.watch.rules import Decision, under_standard
 from edge.watch.source import Image
 from edge.watch.view import ViewWatch
 from edge.wire import Candidate, Evidence, Place
@@ -61,7 +61,7 @@ class Filing:
         """Ask the rules about a spot that was just seen; nothing is filed from a view that shows nothing."""
         if spot.state != "watching" or spot.spot_id in self._due:
             return
-        decision = decide(self._tools.rules, spot, self.camera.zone, shot.at)
+        decision = self._tools.sightings.judge(self._tools.rules, spot, self.camera.zone, shot.at)
         self._numbers.look(spot, decision, shot.image, shot.mono_s)
         if self._tools.hard is not None and is_grey(spot, decision):
             self._tools.hard.grey(spot, decision, shot, found)
@@ -86,7 +86,7 @@ class Filing:
     def _begin(self, spot: Spot, decision: Decision, shot: Shot, found: Detections) -> None:
         pictures = self._tools.desk.frame_and_crop(shot.image, spot.box, found)
         if pictures is not None:
-            candidate = self._candidate(spot, decision, shot.image)
+            candidate = under_standard(self._candidate(spot, decision, shot.image), self._tools.rules)
             self._due[spot.spot_id] = _Due(spot, candidate, decision.why, shot.image, found, pictures)
 
     def _file(self, due: _Due) -> None:
@@ -101,7 +101,9 @@ class Filing:
         spot.state = "gone" if spot.state == "gone" else "filed"
         spot.candidate_id = candidate.candidate_id
         try:
-            self._tools.link.send(candidate, *pictures, within=self._tools.store.saving(spot))
+            self._tools.link.send(
+                candidate, *pictures, within=self._tools.sightings.filing(candidate, self._tools.store.saving(spot))
+            )
         except (OutboxFull, sqlite3.Error):
             spot.state, spot.candidate_id = before
             raise

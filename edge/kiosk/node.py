@@ -13,6 +13,8 @@ from detectors.manifest import is_name
 from detectors.redact import Redactor
 from edge.kiosk.config import KioskSettings, beside, load_rules
 from edge.kiosk.hard import HardExamples, HardLimits, Origin
+from edge.kiosk.rulefile import RuleFile
+from edge.kiosk.sightings import SightingLimits
 from edge.kiosk.store import KioskStore
 from edge.kiosk.tools import Tools
 from edge.kiosk.watcher import Watcher
@@ -37,7 +39,7 @@ class Kiosk:
     def __init__(self, settings: KioskSettings, settings_file: Path, software: str, new_views: bool = False) -> None:
         self._settings = settings
         data = beside(settings_file, settings.data)
-        rules = load_rules(beside(settings_file, settings.rules))
+        self._rules = RuleFile(path := beside(settings_file, settings.rules), load_rules(path))
         sources = [_source(c.source) for c in settings.camera]
         model = settings.model
         detector = load_detector(
@@ -63,7 +65,8 @@ class Kiosk:
             health=self._health,
             losses=self.counters,
         )
-        self._tools = Tools(self.link, self._store, detector, self.evidence, rules, anchors)
+        self._tools = Tools(self.link, self._store, detector, self.evidence, self._rules.book, anchors)
+        self._tools.sightings.limits = SightingLimits(settings.sightings_rows_max, settings.sightings_days_max)
         origin = Origin(settings.device, detector.model_name, detector.model_sha256)
         limits = HardLimits(settings.hard_bytes_max, settings.hard_per_hour_max)
         self._hard = self._tools.hard = HardExamples(data / "hard", self._tools.desk, origin, limits)
@@ -92,6 +95,8 @@ class Kiosk:
             "posters_unread": self.evidence.unread,
             "pictures_put_off": self._tools.desk.refused,
             "messages_postponed": sum(w.postponed for w in self._watchers.values()),
+            "rules_refused": self._rules.refused,
+            **self._tools.sightings.counters,
             **self._hard.counters,
         }
 
@@ -99,6 +104,7 @@ class Kiosk:
         due = {c.name: 0.0 for c in self._cameras}
         while not stop.is_set() and not all(c.ended for c in self._cameras):
             self._hand_over_checks()
+            self._tools.rules = self._rules.current(time.monotonic())
             for camera in self._cameras:
                 now = time.monotonic()
                 if now < due[camera.name]:

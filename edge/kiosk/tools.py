@@ -5,6 +5,7 @@ from pathlib import Path
 
 from detectors import Detector
 from edge.kiosk.hard import HardExamples
+from edge.kiosk.sightings import SightingLog
 from edge.kiosk.store import KioskStore
 from edge.link import Link
 from edge.watch.desk import Desk
@@ -25,6 +26,8 @@ class Tools:
     anchors: Path
     hard: HardExamples | None = None
     desk: Desk = field(init=False)
+    sightings: SightingLog = field(init=False)
 
     def __post_init__(self) -> None:
         self.desk = Desk(self.evidence)
+        self.sightings = SightingLog(self.link.outbox)

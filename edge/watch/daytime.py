@@ -12,8 +12,8 @@ from msgspec import Meta
 LOCAL_TIME = ZoneInfo("Asia/Shanghai")
 Hours = Annotated[str, Meta(pattern=r"^([01]\d|2[0-3]):[0-5]\d-(([01]\d|2[0-3]):[0-5]\d|24:00)$")]
 ALL_DAY = "00:00-24:00"
-# workday 工作日: worked, moved working weekends (调休) included. day_off 休息日: everything else. holiday 节假日: the days
-# off that the State Council names for a festival.
+# workday 工作日: worked, moved working weekends (调休) included. day_off 休息日: everything else. holiday 节假日: the
+# days off that the State Council names for a festival.
 Day = Literal["workday", "day_off", "holiday", "mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 GRACE_S_MAX = 6 * 3600.0
 

@@ -57,8 +57,8 @@ class Permit(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Rule(Struct, frozen=True, forbid_unknown_fields=True):
-    """One line of the law in terms that a camera can check. `zones`: kinds, `streets`: classes, `hours` and `days`: when
-    it holds; an empty list means anywhere, always.
+    """One line of the law in terms that a camera can check. `zones`: kinds, `streets`: classes, `hours` and `days`:
+    when it holds; an empty list means anywhere, always.
 
     `area_share_min`: of the picture. `confirmations_min`: so many sightings, each at least `confirm_every_s` after the
     one that counted before it.
@@ -127,7 +127,7 @@ def once(every_s: float) -> int:
 
 def decide(book: RuleBook, spot: Spot, zones: list[Zone], now: datetime, confirmed: Confirmed = once) -> Decision:
     """Whether this thing in this place is a candidate now. Pure; `now` is aware. A camera for which no zones are drawn
-    is one zone that fits every rule. `confirmed`: how often it was seen at least so many seconds apart, now included."""
+    is one zone that fits every rule. `confirmed`: how often it was seen at least so many seconds apart, with now."""
     zones = book.zones_of(spot.camera, zones)
     inside = [z for z in zones if _contains(z, spot)]
     permit = _permit(book, spot, inside, now)
