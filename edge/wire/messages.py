@@ -57,9 +57,9 @@ class Candidate(Durable, kw_only=True):
     """A thing that a rule took for a case. It is not a case until a person, or a rule the city switched on, says so.
 
     `campaigns`: telephone numbers that several readings of a poster agree on; one number is one campaign.
-    `standard`: the city's table (city and version), "" where the kiosk has none; `filing_condition` (立案条件) and `limit`
-    (处置时限): in the table's words. `deadline`: if it were filed when it was last seen, null where the limit is working
-    time; the registry's own clocks decide."""
+    `standard`: the city's table (city and version), "" where the kiosk has none; `filing_condition` (立案条件) and
+    `limit` (处置时限): in the table's words. `deadline`: if it were filed when it was last seen, null where the limit
+    is working time; the registry's own clocks decide."""
 
     candidate_id: Name
     camera: Name
