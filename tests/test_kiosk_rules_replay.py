@@ -1,4 +1,4 @@
-"""Stored sightings: the rules that were in force, replayed, file exactly what was filed; other rules what they would."""
+"""Stored sightings: the rules that were in force, replayed, file exactly what was filed; other rules what fits them."""
 
 import json
 import sqlite3

@@ -70,6 +70,8 @@ def load_settings(path: Path) -> KioskSettings:
     double = sorted({n for n in names if names.count(n) > 1})
     if double:
         raise SettingsError(f"{path}: camera name {double[0]!r} stands twice; give each camera a name of its own")
+    for camera in settings.camera:
+        ground_of(camera, 1000, 1000)
     return settings
 
 
