@@ -140,8 +140,8 @@ def local(point: CalibrationPoint, origin: CalibrationPoint) -> tuple[float, flo
 def grid(
     to_picture: NDArray[np.float64], metres: NDArray[np.float64], size: tuple[int, int]
 ) -> tuple[list[list[list[float]]], float]:
-    """Lines on the ground around the points, a round number of metres apart, as shares of the picture: what a person can
-    compare with kerbs and slabs. Returns (lines, step in metres)."""
+    """Lines on the ground around the points, a round number of metres apart, as shares of the picture: what a person
+    can compare with kerbs and slabs. Returns (lines, step in metres)."""
     low, high = metres.min(axis=0), metres.max(axis=0)
     widest = float((high - low).max())
     step = next((s for s in (0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0) if widest / s <= GRID_LINES_MAX / 2), widest / 10)

@@ -30,7 +30,9 @@ def save_calibration(path: Path, camera: str, points: list[CalibrationPoint]) ->
         load_settings(temporary)
         temporary.replace(path)
     except OSError as error:
-        raise SettingsError(f"{path}: cannot be written ({error.strerror}); mend its permissions or the disk") from error
+        raise SettingsError(
+            f"{path}: cannot be written ({error.strerror}); mend its permissions or the disk"
+        ) from error
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -48,8 +50,8 @@ def with_calibration(text: str, camera: str, points: list[CalibrationPoint], fil
     new = _edited(text.splitlines(keepends=True), names.index(camera), points)
     if _meaning(new) != wanted:
         raise SettingsError(
-            f"{file}: camera {camera!r} is not written as [[camera]] with [[camera.calibration]] below it, so its other "
-            "lines could not be kept; write it as configs/kiosk.toml does"
+            f"{file}: camera {camera!r} is not written as [[camera]] with [[camera.calibration]] below it, so its "
+            "other lines could not be kept; write it as configs/kiosk.toml does"
         )
     return new
 
@@ -61,7 +63,9 @@ def _edited(lines: list[str], number: int, points: list[CalibrationPoint]) -> st
         return ""
     own = heads[cameras[number] : cameras[number + 1] if number + 1 < len(cameras) else len(heads)]
     ends = [n for n, _ in heads[cameras[number] + 1 :]] + [len(lines)]
-    old = [(n, _filled(lines, n, end)) for (n, name), end in zip(own, ends, strict=False) if name == "camera.calibration"]
+    old = [
+        (n, _filled(lines, n, end)) for (n, name), end in zip(own, ends, strict=False) if name == "camera.calibration"
+    ]
     at = old[0][0] if old else _filled(lines, own[0][0], ends[0])
     gone = {n for start, end in old for n in range(start, end)}
     before = [line for n, line in enumerate(lines[:at]) if n not in gone]

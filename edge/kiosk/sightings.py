@@ -96,7 +96,8 @@ class SightingLog:
             self._flushed_s = shot.mono_s
         if shot.mono_s - self._flushed_s >= FLUSH_EVERY_S:
             self._flushed_s = shot.mono_s
-            self.flush()
+            if self._waiting:
+                self.flush()
 
     def filing(self, candidate: Candidate, spot: Within) -> Within:
         """For Outbox.put(within=...): the spot, the candidate's own row and the sightings that led to it."""
