@@ -251,7 +251,7 @@ def test_an_operator_clicks_types_sees_the_residuals_and_saves(
     page.on("request", lambda request: asked.append(request.url))
     page.on("pageerror", lambda error: errors.append(error))
     page.goto(address)
-    page.wait_for_function("document.querySelector('#picture').naturalWidth === 1280", timeout=20_000)
+    until(lambda: page.evaluate("document.querySelector('#picture').naturalWidth === 1280"), 30.0, "the picture")
     for row, place in enumerate([(0, 8), (0, 12), (0, 18), (0, 29)]):
         click(page, place)
         type_in(page, row, wgs84(*place))
@@ -262,7 +262,11 @@ def test_an_operator_clicks_types_sees_the_residuals_and_saves(
     for row, place in enumerate(FIELD):
         click(page, place)
         type_in(page, row, wgs84(*place))
-    page.wait_for_function("!document.querySelector('#save').disabled", timeout=20_000)
+    page.locator("#save:enabled").wait_for(timeout=30_000)
+    loupe = page.locator("#loupe").bounding_box()
+    assert loupe is not None
+    assert loupe["width"] <= 140
+    assert page.locator("#origin").is_hidden()
     shot = page.screenshot(path=str(tmp_path / "calibrate.png"))
     assert len(shot) > 20_000
     residual = page.locator("#points tr").first.locator("td").nth(3).inner_text()
@@ -292,7 +296,7 @@ def test_local_metres_are_taken_with_their_origin(served: tuple[Path, str], brow
     _, address = served
     page = browser.new_page(viewport={"width": 800, "height": 1400})
     page.goto(address)
-    page.wait_for_function("document.querySelector('#picture').naturalWidth === 1280", timeout=20_000)
+    until(lambda: page.evaluate("document.querySelector('#picture').naturalWidth === 1280"), 30.0, "the picture")
     page.locator("#clear").click()
     page.locator("#kind").select_option("local")
     page.locator("#lat0").fill(str(LAT))
@@ -302,7 +306,7 @@ def test_local_metres_are_taken_with_their_origin(served: tuple[Path, str], brow
     page.locator("#pasting summary").click()
     page.locator("#paste").fill("\n".join(f"{east}, {north}" for east, north in FIELD))
     page.locator("#take").click()
-    page.wait_for_function("!document.querySelector('#save').disabled", timeout=20_000)
+    page.locator("#save:enabled").wait_for(timeout=30_000)
     assert page.evaluate("document.documentElement.scrollWidth") <= 800
     page.close()
 

@@ -45,7 +45,7 @@ class Fit:
         """(2, 2) d(east, north) / d(x, y) at a pixel."""
         e, n, w = self.to_ground @ np.array([x, y, 1.0])
         top = self.to_ground[:2, :2]
-        return (top - np.outer([e / w, n / w], self.to_ground[2, :2])) / w
+        return np.asarray((top - np.outer([e / w, n / w], self.to_ground[2, :2])) / w, np.float64)
 
     def picture_covariance(self, x: float, y: float) -> Array:
         """(2, 2) px^2: how far the fitted homography itself is off at this pixel."""
@@ -66,7 +66,7 @@ def fit(pixels: Array, ground: Array) -> Fit:
     slope = _by_parameters(to_picture, ground)
     freedom = 2 * len(pixels) - 8
     pick_px = float(np.sqrt(np.sum(residuals_px**2) / freedom)) if freedom else PICK_ERROR_PX
-    parameters = np.linalg.pinv(slope.T @ slope, hermitian=True) * pick_px**2
+    parameters = np.asarray(np.linalg.pinv(slope.T @ slope, hermitian=True) * pick_px**2, np.float64)
     return Fit(to_ground, to_picture, residuals_px, residuals_m, pick_px, parameters)
 
 
@@ -111,7 +111,8 @@ def _close(points: Array, pair: tuple[int, int]) -> bool:
 def _four_corners(points: Array) -> bool:
     """Whether some four points have no three on one line. With N points it is enough to try those around the outline
     and the rest of a small set: sets are small (POINTS_MAX), and the first four that do end the search."""
-    hull = cv2.convexHull(points.astype(np.float32), returnPoints=False).ravel().tolist()
+    found = cv2.convexHull(points.astype(np.float32), returnPoints=False)
+    hull = [int(i) for i in found.ravel()]
     order = [*hull, *(i for i in range(len(points)) if i not in hull)][:12]
     return any(
         not any(_on_a_line(points[list(three)]) for three in combinations(four, 3)) for four in combinations(order, 4)
