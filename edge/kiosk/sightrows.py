@@ -159,7 +159,8 @@ def insert(conn: sqlite3.Connection, seen: Iterable[Seen], in_force: Iterable[In
     conn.executemany("insert or replace into filed values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", list(filed))
     conn.executemany(
         "insert into in_force select ?1, ?2, ?3, ?4 where not exists "
-        "(select 1 from in_force where kind = ?1 and name = ?2 and from_us = ?3)",
+        "(select 1 from in_force where kind = ?1 and name = ?2 and from_us = ?3) and ?4 is not "
+        "(select body from in_force where kind = ?1 and name = ?2 order by rowid desc limit 1)",
         list(in_force),
     )
     return new
