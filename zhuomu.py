@@ -11,8 +11,9 @@ import typer
 # of GROUPS, whose commands come from several rooms.
 COMMANDS: dict[str, tuple[str, str, str]] = {
     "up": ("edge.up.cli", "up", "The whole loop on this machine. 一条命令跑通全流程。"),
-    "kiosk": ("edge.kiosk.cli", "kiosk", "Watch the street: cameras in, candidates out. 岗亭节点。"),
     "evidence": ("edge.evidence.cli", "app", "Verify and export sealed evidence. 证据链。"),
+    "kiosk": ("edge.kiosk.cli", "app", "Watch the street: cameras in, candidates out. 岗亭节点。"),
+    "rules": ("edge.kiosk.rules_cli", "app", "Check rule files, replay them over what was seen. 立案规则。"),
     "handset": ("edge.handset.cli", "app", "Disposal handsets. 处置通。"),
     "gateway": ("gateway.commands", "app", "The centre's intake and console. 中心网关。"),
     "registry": ("gateway.cli", "registry", "The embedded case registry. 案件库。"),

@@ -15,6 +15,7 @@ DATA = (
     "models/street-int8.bin",
     "models/street-int8.json",
     "models/centerface.onnx",
+    "edge/kiosk/calibrate.html",
     "edge/up/rules-demo.toml",
     "gateway/registry/standard_demo.toml",
     "gateway/static/map.js",

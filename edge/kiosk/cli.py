@@ -8,17 +8,27 @@ from typing import Annotated
 
 import typer
 
+from edge.kiosk.calibrate_cli import calibrate
 from edge.link import OutboxUnusable, SettingsError
 
+app = typer.Typer(invoke_without_command=True)
+app.command()(calibrate)
 
+
+@app.callback()
 def kiosk(
-    config: Annotated[Path, typer.Option(help="The kiosk's settings, see configs/kiosk.toml.")],
+    context: typer.Context,
+    config: Annotated[Path | None, typer.Option(help="The kiosk's settings, see configs/kiosk.toml.")] = None,
     new_views: Annotated[
         bool, typer.Option("--new-views", help="Cameras were turned on purpose: learn how their views look anew.")
     ] = False,
     check: Annotated[bool, typer.Option("--check", help="Only look whether everything is usable, then end.")] = False,
 ) -> None:
     """Watch the street: cameras in, candidate cases out. 看守街面：摄像头进，疑似案件出。"""
+    if context.invoked_subcommand is not None:
+        return
+    if config is None:
+        raise typer.BadParameter("give the kiosk's settings", param_hint="--config")
     from detectors import DetectorError
     from edge.evidence import KeyUnusable
     from edge.kiosk.config import load_settings

@@ -5,10 +5,11 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
+from edge.kiosk.rulefile import load_rules as load_rules
 from edge.link import Broker, SettingsError, load
 from edge.watch.ground import Ground, NotCalibrated, Point
 from edge.watch.ring import CLIP_BYTES_MAX
-from edge.watch.rules import RuleBook, Zone
+from edge.watch.rules import Zone
 from edge.wire.messages import DeviceId
 
 
@@ -81,6 +82,8 @@ class KioskSettings(Struct, frozen=True, forbid_unknown_fields=True):
     clip: ClipSettings = ClipSettings()
     hard_bytes_max: Annotated[int, Meta(ge=0)] = 256 * 1024**2
     hard_per_hour_max: Annotated[int, Meta(ge=0)] = 6
+    sightings_rows_max: Annotated[int, Meta(ge=0)] = 500_000
+    sightings_days_max: Annotated[float, Meta(gt=0)] = 30.0
 
 
 def load_settings(path: Path) -> KioskSettings:
@@ -90,17 +93,9 @@ def load_settings(path: Path) -> KioskSettings:
     double = sorted({n for n in names if names.count(n) > 1})
     if double:
         raise SettingsError(f"{path}: camera name {double[0]!r} stands twice; give each camera a name of its own")
+    for camera in settings.camera:
+        ground_of(camera, 1000, 1000)
     return settings
-
-
-def load_rules(path: Path) -> RuleBook:
-    """Read a rule file. Raises SettingsError (one line)."""
-    book = load(path, RuleBook)
-    names = [r.name for r in book.rule]
-    double = sorted({n for n in names if names.count(n) > 1})
-    if double:
-        raise SettingsError(f"{path}: rule name {double[0]!r} stands twice; give each rule a name of its own")
-    return book
 
 
 def beside(settings_file: Path, name: str) -> Path:

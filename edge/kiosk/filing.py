@@ -22,7 +22,7 @@ from edge.watch.ground import Ground
 from edge.watch.numbers import PosterNumbers
 from edge.watch.places import Spot
 from edge.watch.proof import Case, Facts, Proved
-from edge.watch.rules import Decision, decide
+from edge.watch.rules import Decision, under_standard
 from edge.watch.source import Image
 from edge.watch.view import ViewWatch
 from edge.wire import Candidate, Place
@@ -66,7 +66,7 @@ class Filing:
         """Ask the rules about a spot that was just seen; nothing is filed from a view that shows nothing."""
         if spot.state != "watching" or spot.spot_id in self._due:
             return
-        decision = decide(self._tools.rules, spot, self.camera.zone, shot.at)
+        decision = self._tools.sightings.judge(self._tools.rules, spot, self.camera.zone, shot.at)
         self._numbers.look(spot, decision, shot.image, shot.mono_s)
         if self._tools.hard is not None and is_grey(spot, decision):
             self._tools.hard.grey(spot, decision, shot, found)
@@ -90,7 +90,7 @@ class Filing:
         self._numbers.forget(spot for spot in spots if spot.spot_id not in self._due)
 
     def _begin(self, spot: Spot, decision: Decision, shot: Shot, found: Detections) -> None:
-        candidate = self._candidate(spot, decision, shot.image)
+        candidate = under_standard(self._candidate(spot, decision, shot.image), self._tools.rules)
         ring = self._tools.rings.get(self.camera.name)
         cut = ring.cut(shot.mono_s) if ring is not None else None
         case = Case(_facts(candidate, shot), shot.image, spot.box, found, self._before.of(spot), ring, cut)
@@ -115,7 +115,9 @@ class Filing:
         spot.state = "gone" if spot.state == "gone" else "filed"
         spot.candidate_id = candidate.candidate_id
         try:
-            self._tools.link.send(candidate, *pictures, within=self._tools.store.saving(spot))
+            self._tools.link.send(
+                candidate, *pictures, within=self._tools.sightings.filing(candidate, self._tools.store.saving(spot))
+            )
         except (OutboxFull, sqlite3.Error):
             spot.state, spot.candidate_id = before
             raise

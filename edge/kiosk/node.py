@@ -16,6 +16,8 @@ from edge.evidence import Chain, ChainFailed, device_key
 from edge.kiosk.config import KioskSettings, beside, load_rules
 from edge.kiosk.footage import Footage
 from edge.kiosk.hard import HardExamples, HardLimits, Origin
+from edge.kiosk.rulefile import RuleFile
+from edge.kiosk.sightings import SightingLimits
 from edge.kiosk.store import KioskStore
 from edge.kiosk.tools import Tools
 from edge.kiosk.watcher import Watcher
@@ -40,7 +42,7 @@ class Kiosk:
     def __init__(self, settings: KioskSettings, settings_file: Path, software: str, new_views: bool = False) -> None:
         self._settings = settings
         data = beside(settings_file, settings.data)
-        rules = load_rules(beside(settings_file, settings.rules))
+        self._rules = RuleFile(path := beside(settings_file, settings.rules), load_rules(path))
         sources = [_source(c.source) for c in settings.camera]
         model = settings.model
         detector = load_detector(
@@ -74,11 +76,12 @@ class Kiosk:
             self._store,
             detector,
             self.evidence,
-            rules,
+            self._rules.book,
             anchors,
             chain=self._chain,
             rings=self._footage.rings,
         )
+        self._tools.sightings.limits = SightingLimits(settings.sightings_rows_max, settings.sightings_days_max)
         origin = Origin(settings.device, detector.model_name, detector.model_sha256)
         limits = HardLimits(settings.hard_bytes_max, settings.hard_per_hour_max)
         self._hard = self._tools.hard = HardExamples(data / "hard", self._tools.desk, origin, limits)
@@ -110,6 +113,8 @@ class Kiosk:
             "posters_unread": self.evidence.unread,
             "pictures_put_off": self._tools.desk.refused,
             "messages_postponed": sum(w.postponed for w in self._watchers.values()),
+            "rules_refused": self._rules.refused,
+            **self._tools.sightings.counters,
             **self._hard.counters,
             **self._tools.prover.counters,
             **self._chain.counters,
@@ -127,6 +132,7 @@ class Kiosk:
         due = {c.name: 0.0 for c in self._cameras}
         while not stop.is_set() and not all(c.ended for c in self._cameras):
             self._hand_over_checks()
+            self._tools.rules = self._rules.current(time.monotonic())
             for camera in self._cameras:
                 now = time.monotonic()
                 if now < due[camera.name]:

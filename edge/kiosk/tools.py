@@ -6,6 +6,7 @@ from pathlib import Path
 from detectors import Detector
 from edge.evidence import Chain
 from edge.kiosk.hard import HardExamples
+from edge.kiosk.sightings import SightingLog
 from edge.kiosk.store import KioskStore
 from edge.link import Link
 from edge.watch.desk import Desk
@@ -32,7 +33,9 @@ class Tools:
     rings: dict[str, PacketRing] = field(default_factory=dict)
     desk: Desk = field(init=False)
     prover: Prover = field(init=False)
+    sightings: SightingLog = field(init=False)
 
     def __post_init__(self) -> None:
         self.desk = Desk(self.evidence)
         self.prover = Prover(self.evidence, self.chain)
+        self.sightings = SightingLog(self.link.outbox)

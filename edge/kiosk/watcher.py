@@ -84,6 +84,7 @@ class Watcher:
         "watching" or open in the store, and due again after the restart."""
         self.finish(wait_s)
         self._tools.store.save(self._memory.spots)
+        self._tools.sightings.flush()
 
     def health(self) -> dict[str, float | str]:
         """What the operator should know about this camera's view."""
@@ -96,6 +97,7 @@ class Watcher:
         self._before.hold(change.seen)
         for spot in change.due:
             self._filing.consider(spot, shot, found)
+        self._tools.sightings.seen(self.camera.name, self.camera.zone, change, shot, self._tools.rules)
         for spot in change.gone:
             log.info("place.gone", camera=self.camera.name, place=spot.spot_id, case_class=spot.case_class)
         self._filing.forget(change.forgotten + change.gone)

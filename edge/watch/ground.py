@@ -3,21 +3,18 @@
 import math
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 import pymap3d
 from numpy.typing import NDArray
 
 from edge.watch.boxes import Box, foot
+from edge.watch.survey import NotCalibrated as NotCalibrated
+from edge.watch.survey import fit
 from edge.wire import CaseClass, Place
 
-PIXEL_ERROR = 3.0
+PIXEL_ERROR = 3.0  # one sigma of a box's foot, and a share of its height
 HEIGHT_ERROR_SHARE = 0.05
-CALIBRATION_ERROR_M = 0.3
-
-
-class NotCalibrated(ValueError):
-    """Points that give no ground homography; `str()` is one line with the mend."""
+CALIBRATION_ERROR_M = 0.3  # of the surveyed coordinates themselves
 
 
 @dataclass(frozen=True)
@@ -35,45 +32,38 @@ class Ground:
 
     def __init__(self, points: list[Point], wall: list[tuple[float, float]] | None = None) -> None:
         """`points`: at least four, not on one line; `wall`: polygon of the wall in pixels. Raises NotCalibrated."""
-        if len(points) < 4:
-            raise NotCalibrated(f"{len(points)} calibration points; pick at least 4 that lie on the ground")
+        if not points:
+            raise NotCalibrated("0 calibration points; pick at least 4 that lie on the ground")
         self._lat0, self._lon0 = points[0].lat, points[0].lon
         pixels = np.array([[p.x, p.y] for p in points], np.float64)
         local = np.array([self._to_local(p.lat, p.lon) for p in points], np.float64)
-        found, _ = cv2.findHomography(pixels, local, 0)
-        if found is None or not np.all(np.isfinite(found)) or abs(np.linalg.det(found)) < 1e-15:
-            raise NotCalibrated("calibration points lie on one line; pick 4 corners of an area on the ground")
-        self._h: NDArray[np.float64] = np.asarray(found, np.float64)
+        self.fit = fit(pixels, local)
         self._wall = wall
 
     def place(self, box: Box, case_class: CaseClass) -> Place:
-        """Ground place of the thing in a box of pixels; errors are one sigma in metres."""
+        """Ground place of the thing in a box of pixels; errors are one sigma in metres.
+
+        The error of the foot's pixel and of the homography there, both through the homography's Jacobian, and the
+        error of the surveyed coordinates."""
         x, y = foot(box)
         if case_class == "poster" and self._wall:
             x, y = _wall_foot(self._wall, (box[0] + box[2]) / 2)
-        east, north = self._metres(x, y)
-        sigma = PIXEL_ERROR + HEIGHT_ERROR_SHARE * (box[3] - box[1])
-        jacobian = self._jacobian(x, y)
-        covariance = jacobian @ jacobian.T * sigma**2 + np.eye(2) * CALIBRATION_ERROR_M**2
-        major, minor, azimuth = ellipse(covariance)
+        east, north = self.fit.metres(x, y)
+        major, minor, azimuth = ellipse(self.covariance(x, y, PIXEL_ERROR + HEIGHT_ERROR_SHARE * (box[3] - box[1])))
         lat, lon, _ = pymap3d.enu2geodetic(east, north, 0.0, self._lat0, self._lon0, 0.0)
         return Place(
             lat=float(lat), lon=float(lon), error_major_m=major, error_minor_m=minor, error_azimuth_deg=azimuth
         )
 
+    def covariance(self, x: float, y: float, sigma_px: float) -> NDArray[np.float64]:
+        """(2, 2) east-north covariance in m^2 of the ground at a pixel that is known to `sigma_px`."""
+        jacobian = self.fit.jacobian(x, y)
+        in_picture = np.eye(2) * sigma_px**2 + self.fit.picture_covariance(x, y)
+        return np.asarray(jacobian @ in_picture @ jacobian.T + np.eye(2) * CALIBRATION_ERROR_M**2, np.float64)
+
     def _to_local(self, lat: float, lon: float) -> tuple[float, float]:
         east, north, _ = pymap3d.geodetic2enu(lat, lon, 0.0, self._lat0, self._lon0, 0.0)
         return float(east), float(north)
-
-    def _metres(self, x: float, y: float) -> tuple[float, float]:
-        e, n, w = self._h @ np.array([x, y, 1.0])
-        return float(e / w), float(n / w)
-
-    def _jacobian(self, x: float, y: float) -> NDArray[np.float64]:
-        here = np.array(self._metres(x, y))
-        right = np.array(self._metres(x + 1.0, y)) - here
-        down = np.array(self._metres(x, y + 1.0)) - here
-        return np.column_stack([right, down])
 
 
 def ellipse(covariance: NDArray[np.float64]) -> tuple[float, float, float]:

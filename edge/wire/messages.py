@@ -57,8 +57,11 @@ class Candidate(Durable, kw_only=True):
     """A thing that a rule took for a case. It is not a case until a person, or a rule the city switched on, says so.
 
     `evidence_record`: hash of its manifest in the device's evidence chain; `evidence_missing`: why it comes without
-    pictures or record. `campaigns`: telephone numbers that several readings of a poster agree on; one number is one
-    campaign."""
+    pictures or record.
+    `campaigns`: telephone numbers that several readings of a poster agree on; one number is one campaign.
+    `standard`: the city's table (city and version), "" where the kiosk has none; `filing_condition` (立案条件) and
+    `limit` (处置时限): in the table's words. `deadline`: if it were filed when it was last seen, null where the limit
+    is working time; the registry's own clocks decide."""
 
     candidate_id: Name
     camera: Name
@@ -83,6 +86,10 @@ class Candidate(Durable, kw_only=True):
     evidence_record: Sha256 | None = None
     evidence_missing: Text = ""
     campaigns: Annotated[list[PhoneNumber], Meta(max_length=8)] = []
+    standard: str = ""
+    filing_condition: Text = ""
+    limit: str = ""
+    deadline: Utc | None = None
 
 
 class Evidence(Durable, kw_only=True):
