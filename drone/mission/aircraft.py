@@ -1,5 +1,6 @@
 """How fast and how long an aircraft flies, with wind: times are held on the safe side."""
 
+from itertools import pairwise
 from math import atan2, cos, hypot, pi, radians, sin, sqrt
 
 import msgspec
@@ -69,7 +70,7 @@ class Pace:
 
     def way_s(self, way: list[Point]) -> float:
         """Seconds along a polyline."""
-        return sum(self.leg_s(a, b) for a, b in zip(way, way[1:], strict=False))
+        return sum(self.leg_s(a, b) for a, b in pairwise(way))
 
     def up_and_down_s(self, height_m: float) -> float:
         """Seconds of take-off and landing."""

@@ -16,21 +16,22 @@ from drone.mission.frame import Point
 from drone.mission.geojson import Site, polygons
 from drone.mission.law import Law
 from drone.mission.patch import coverage_of, patched
-from drone.mission.paths import Paths
-from drone.mission.plan import Above, Fence, Flight, Plan, Waypoint
+from drone.mission.paths import Paths, length_of
+from drone.mission.plan import Above, Fence, Flight, Plan, Waypoint, pictures_of
 from drone.mission.route import Route, joined, seen_by
-from drone.mission.split import Base, split, time_s, triggers
+from drone.mission.split import Base, split, triggers
 from drone.mission.streets import street_lanes
 from drone.mission.sweep import Lane, angles_of, cells_of, effort, rows_at
 from drone.mission.tour import LANES_MAX, best_tour
 
 DIRECTIONS_TRIED = 4
 UNREACHED_MAX = 0.005
+COVERAGE_PROMISED = 0.995
 
 
 class Settings(msgspec.Struct, frozen=True):
-    """How to fly. height_m above `above`; overlaps as shares; margin_m: kept from the fence and from zones; pitch_deg of
-    the camera in revisits (areas and streets look straight down); street_m: width to see along streets."""
+    """How to fly. height_m above `above`; overlaps as shares; margin_m: kept from the fence and from zones; pitch_deg: the
+    camera's in revisits (areas and streets look straight down); street_m: width to see along streets."""
 
     height_m: float = 60.0
     forward: float = 0.7
@@ -86,7 +87,7 @@ class Ground:
         self.speed_mps = self._speed()
         fly = site.free.buffer(-settings.margin_m, join_style="mitre", mitre_limit=2.0).simplify(0.05)
         if fly.is_empty:
-            raise PlanError(f"nothing is left to fly in with {settings.margin_m:g} m of margin; give a smaller --margin")
+            raise PlanError(f"no room to fly with {settings.margin_m:g} m of margin; give a smaller --margin")
         self.fly, self.home = _part_of(fly, site)
         self.paths = Paths(self.fly)
         self.home = self.paths.snapped(self.home)
@@ -120,7 +121,8 @@ def plan_area(site: Site, settings: Settings) -> Planned:
     _reachable(target, ground)
     trial = [_swept(ground, target, angle) for angle in _directions(ground, target)]
     enough = max(t[1] for t in trial) - 0.0005
-    route, share, angle, lines = min((t for t in trial if t[1] >= min(enough, 0.995)), key=lambda t: _cost(t[0], ground))
+    good = [t for t in trial if t[1] >= min(enough, COVERAGE_PROMISED)]
+    route, share, angle, lines = min(good, key=lambda t: _cost(t[0], ground))
     return _planned(ground, "area", route, share, float(np.degrees(angle)), lines)
 
 
@@ -231,12 +233,8 @@ def fence_of(site: Site) -> Fence:
 
 def figures(flight: Flight, ground: Ground) -> FlightFigures:
     """What a flight takes, counted again from the plan itself."""
-    from drone.mission.plan import pictures_of
-
     points = [ground.home, *ground.site.frame.of_e7([w.place for w in flight.waypoints])]
     pace = ground.base.pace
     seconds = ground.base.fixed_s + pace.way_s(points) + sum(w.hold_s for w in flight.waypoints)
-    from drone.mission.paths import length_of
-
     left = 1 - seconds / pace.aircraft.endurance_s
     return FlightFigures(length_of(points), seconds, left, pictures_of(flight))

@@ -24,7 +24,8 @@ class Frame:
 
     def local(self, lat: Sequence[float], lon: Sequence[float]) -> NDArray[np.float64]:
         """(N, 2) metres east, north of places given in degrees."""
-        east, north, _ = pymap3d.geodetic2enu(np.asarray(lat, float), np.asarray(lon, float), 0.0, self.lat, self.lon, 0.0)
+        degrees = np.asarray(lat, float), np.asarray(lon, float)
+        east, north, _ = pymap3d.geodetic2enu(*degrees, 0.0, self.lat, self.lon, 0.0)
         return np.column_stack([east, north])
 
     def geo(self, points: Iterable[Point]) -> NDArray[np.float64]:

@@ -69,7 +69,7 @@ def site_of(data: Any) -> Site:
     """A site out of decoded GeoJSON: FeatureCollection, Feature or a bare geometry."""
     shapes = [shape for number, feature in enumerate(_features(data)) for shape in _shapes(feature, number)]
     if not shapes:
-        raise PlanError("no polygon, line or place in it; draw an area (Polygon), streets (LineString) or checks (Point)")
+        raise PlanError("nothing to plan in it; draw an area (Polygon), streets (LineString) or checks (Point)")
     if sum(len(ring) for _, _, rings in shapes for ring in rings) > POINTS_MAX:
         raise PlanError(f"more than {POINTS_MAX} points; simplify the outlines")
     corners = [p for _, _, rings in shapes for ring in rings for p in ring]

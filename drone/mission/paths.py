@@ -43,9 +43,13 @@ class Paths:
         """(N,) whether the straight line between (N, 2) starts and ends stays inside."""
         return np.asarray(shapely.covers(self._inside, shapely.linestrings(np.stack([starts, ends], axis=1))))
 
+    def contains(self, at: Point) -> bool:
+        """Whether a place lies inside."""
+        return bool(shapely.covers(self._inside, ShapelyPoint(at)))
+
     def snapped(self, at: Point) -> Point:
         """The nearest place inside."""
-        if shapely.covers(self._inside, ShapelyPoint(at)):
+        if self.contains(at):
             return at
         near, _ = nearest_points(self.fly, ShapelyPoint(at))
         return near.x, near.y
@@ -69,7 +73,7 @@ class Paths:
         graph = csr_matrix(self._graph(ends))
         lengths, before = dijkstra(graph, directed=False, indices=0, return_predecessors=True)
         if not np.isfinite(lengths[1]):
-            raise PlanError("no way between two parts of the area: no-fly zones part it; plan each part with its own home")
+            raise PlanError("no way between two places inside the fence; plan each part with its own home")
         places, at, way = [a, b, *map(tuple, self.corners.tolist())], 1, [b]
         while at != 0:
             at = int(before[at])

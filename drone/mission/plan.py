@@ -5,6 +5,9 @@ from math import hypot
 from typing import Literal
 
 import msgspec
+import shapely
+from shapely.geometry import Polygon
+from shapely.geometry.base import BaseGeometry
 
 from drone.mission.frame import E7, Frame, GeoE7, Point
 
@@ -66,6 +69,14 @@ def frame_of(plan: Plan) -> Frame:
     """A local frame for a plan: at the first corner of its fence."""
     lat, lon = plan.fence.inside[0][0]
     return Frame(lat / E7, lon / E7)
+
+
+def region_of(fence: Fence, frame: Frame) -> BaseGeometry:
+    """Where the fence lets fly, in metres."""
+    inside, outside = (
+        shapely.union_all([Polygon(frame.of_e7(ring)) for ring in rings]) for rings in (fence.inside, fence.outside)
+    )
+    return inside.difference(outside)
 
 
 def points_of(flight: Flight, frame: Frame) -> list[Point]:

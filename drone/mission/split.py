@@ -1,6 +1,7 @@
 """One long route cut into flights, each of which comes home before its reserve is touched."""
 
 from collections.abc import Callable
+from functools import partial
 from math import hypot
 
 from drone.mission.aircraft import Pace
@@ -58,7 +59,7 @@ def _one(legs: Legs, base: Base) -> tuple[Legs, Legs]:
         if after + base.back_s(b) <= base.usable_s:
             spent = after
             continue
-        far = _reach(lambda share, a=a, b=b, spent=spent: _at_cut(a, b, share, spent, base) <= base.usable_s)
+        far = _reach(partial(_fits, a, b, spent, base))
         if kind is Leg.WAY or far * hypot(b[0] - a[0], b[1] - a[1]) < STEP_MIN_M:
             if number == 0:
                 raise PlanError(_too_far(base, after + base.back_s(b)))
@@ -68,9 +69,9 @@ def _one(legs: Legs, base: Base) -> tuple[Legs, Legs]:
     return legs, []
 
 
-def _at_cut(a: Point, b: Point, share: float, spent: float, base: Base) -> float:
+def _fits(a: Point, b: Point, spent: float, base: Base, share: float) -> bool:
     cut = (a[0] + (b[0] - a[0]) * share, a[1] + (b[1] - a[1]) * share)
-    return spent + base.pace.leg_s(a, cut) + base.stay_s + base.back_s(base.paths.snapped(cut))
+    return spent + base.pace.leg_s(a, cut) + base.stay_s + base.back_s(base.paths.snapped(cut)) <= base.usable_s
 
 
 def _reach(fits: Callable[[float], bool]) -> float:
@@ -95,11 +96,6 @@ def _too_far(base: Base, needs_s: float) -> str:
         f"the battery is too small: the next picture and the way home take {needs_s:.0f} s, {base.usable_s:.0f} s are "
         "usable before the reserve; start nearer, use a larger battery or a smaller reserve"
     )
-
-
-def time_s(route: Route, base: Base) -> float:
-    """Seconds from take-off to landing."""
-    return base.fixed_s + base.pace.way_s(route.points) + base.stay_s * sum(k is not Leg.WAY for k in route.kinds)
 
 
 def triggers(route: Route, trigger_m: float) -> list[float]:

@@ -4,7 +4,8 @@ The cells are those of the boustrophedon decomposition (Choset and Pignon 1997),
 ends where a line splits round an obstacle and where pieces join again behind it.
 """
 
-from math import atan2, ceil, cos, pi, sin
+from itertools import pairwise
+from math import atan2, ceil, cos, hypot, pi, sin
 
 import shapely
 from shapely.affinity import rotate
@@ -26,8 +27,7 @@ def angles_of(target: BaseGeometry) -> list[float]:
     found = {round(k * ANGLE_STEP, 3) for k in range(12)}
     for polygon in polygons(target.simplify(1.0)):
         for ring in (polygon.exterior, *polygon.interiors):
-            corners = list(ring.coords)
-            found |= {round(atan2(b[1] - a[1], b[0] - a[0]) % pi, 2) for a, b in zip(corners, corners[1:], strict=False)}
+            found |= {round(atan2(b[1] - a[1], b[0] - a[0]) % pi, 2) for a, b in pairwise(ring.coords)}
     return sorted(found)
 
 
@@ -56,7 +56,8 @@ def _pieces(cut: BaseGeometry) -> list[LineString]:
 def effort(rows: list[list[Lane]], spacing_m: float) -> float:
     """About how far it is to fly the rows, metres: their length and a turn for each lane."""
     lanes = [lane for row in rows for lane in row]
-    return sum(LineString(lane).length for lane in lanes) + len(lanes) * spacing_m * CONNECTOR_LINES
+    length = sum(hypot(lane[-1][0] - lane[0][0], lane[-1][1] - lane[0][1]) for lane in lanes)
+    return length + len(lanes) * spacing_m * CONNECTOR_LINES
 
 
 def cells_of(rows: list[list[Lane]], angle: float) -> list[list[Lane]]:

@@ -3,6 +3,7 @@
 Local search of 2-opt and or-opt moves with seeded kicks (iterated local search, Lourenco, Martin and Stutzle 2003).
 """
 
+from itertools import pairwise
 from random import Random
 
 import numpy as np
@@ -32,7 +33,7 @@ class Costs:
     def total(self, tour: list[Stop]) -> float:
         """Home, all lanes, home; without the lanes themselves."""
         stops = [None, *tour, None]
-        return sum(self.between(a, b) for a, b in zip(stops, stops[1:], strict=False))
+        return sum(self.between(a, b) for a, b in pairwise(stops))
 
 
 def best_tour(cells: list[list[int]], matrix: Floats, seed: int = 0) -> list[Stop]:
@@ -63,8 +64,8 @@ def _by_cells(cells: list[list[int]], costs: Costs) -> list[Stop]:
 
 def _runs(cell: list[int]) -> list[list[Stop]]:
     """The four ways to fly a cell back and forth."""
-    orders = (cell, cell[::-1])
-    return [[(lane, (k % 2 == 1) != flip) for k, lane in enumerate(order)] for order in orders for flip in (False, True)]
+    ways = [(order, flip) for order in (cell, cell[::-1]) for flip in (False, True)]
+    return [[(lane, (k % 2 == 1) != flip) for k, lane in enumerate(order)] for order, flip in ways]
 
 
 def _improved(tour: list[Stop], costs: Costs) -> list[Stop]:
@@ -103,7 +104,7 @@ def _or_opt(tour: list[Stop], costs: Costs) -> tuple[list[Stop], bool]:
             if saved <= EPSILON:
                 continue
             ways = (block, _turned(block))
-            gaps = [between(a, b) for a, b in zip(ends, ends[1:], strict=False)]
+            gaps = [between(a, b) for a, b in pairwise(ends)]
             options = [
                 (between(ends[k], way[0]) + between(way[-1], ends[k + 1]) - gaps[k], k, n)
                 for n, way in enumerate(ways)
