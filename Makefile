@@ -14,7 +14,7 @@ test: check pytest
 check: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy bench edge detectors models gateway zhuomu.py
+	$(BIN)/mypy bench edge detectors drone models gateway zhuomu.py
 	$(BIN)/lint-imports --config setup.cfg
 
 pytest: $(VENV)/.dev

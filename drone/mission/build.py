@@ -30,7 +30,7 @@ COVERAGE_PROMISED = 0.995
 
 
 class Settings(msgspec.Struct, frozen=True):
-    """How to fly. height_m above `above`; overlaps as shares; margin_m: kept from the fence and from zones; pitch_deg: the
+    """How to fly. height_m above `above`; overlaps as shares; margin_m: kept from fence and zones; pitch_deg: the
     camera's in revisits (areas and streets look straight down); street_m: width to see along streets."""
 
     height_m: float = 60.0

@@ -17,7 +17,7 @@ from drone.mission.tour import best_tour
 
 PITCH_MIN_DEG, PITCH_MAX_DEG = -90.0, -15.0  # flatter, a place on the ground is known too badly
 BEARINGS = 16
-NEARER = (1.0, 0.75, 0.5, 0.25, 0.0)
+SHARES = (1.0, 0.75, 0.5, 0.25, 0.0, 1.5, 2.0, 3.0, 4.0)  # of the distance that the pitch asks for, best first
 CHECKS_MAX = 200
 
 
@@ -45,11 +45,11 @@ def plan_revisits(site: Site, settings: Settings) -> Planned:
 
 
 def viewpoint(check: Check, ground: Ground) -> Point:
-    """From where to look: as far off as the camera's pitch asks, or nearer, inside the fence; nearest to home.
-
-    Raises PlanError when the place itself lies where nothing may be flown and no viewpoint near it does not."""
+    """From where to look: as far off as the camera's pitch asks, else nearer, else farther, inside the fence; nearest
+    to home. Raises PlanError when the place lies too deep in ground where nothing may be flown."""
     off = ground.settings.height_m / tan(radians(-ground.settings.pitch_deg))
-    for share in NEARER:
+    farthest = ground.settings.height_m / tan(radians(-PITCH_MAX_DEG))
+    for share in (s for s in SHARES if s * off <= farthest):
         ring = [
             (check.at[0] + off * share * sin(b), check.at[1] + off * share * cos(b))
             for b in (2 * pi * k / BEARINGS for k in range(BEARINGS))

@@ -1,8 +1,8 @@
 """A flight as DJI's WPML (a KMZ with template.kml and waylines.wpml) and back.
 
 Source: DJI Cloud API, "DJI WPML" (template.kml, waylines.wpml, common elements), namespace wpmz/1.0.2. WPML has no
-fence, so it goes along as wpmz/res/fence.json; `res` is the format's place for other files. After the last waypoint, which is
-above home, the aircraft lands (`goHome`).
+fence, so it goes along as wpmz/res/fence.json; `res` is the format's place for other files. After the last waypoint,
+which is above home, the aircraft lands (`goHome`).
 """
 
 from __future__ import annotations
