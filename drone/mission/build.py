@@ -22,7 +22,7 @@ from drone.mission.route import Route, joined, seen_by
 from drone.mission.split import Base, split, triggers
 from drone.mission.streets import street_lanes
 from drone.mission.sweep import Lane, angles_of, cells_of, effort, rows_at
-from drone.mission.tour import LANES_MAX, best_tour
+from drone.mission.tour import KICKS, LANES_MAX, best_tour
 
 DIRECTIONS_TRIED = 4
 UNREACHED_MAX = 0.005
@@ -119,10 +119,13 @@ def plan_area(site: Site, settings: Settings) -> Planned:
     if target.is_empty:
         raise PlanError("no area to cover; draw a polygon, or plan streets or checks instead")
     _reachable(target, ground)
-    trial = [_swept(ground, target, angle) for angle in _directions(ground, target)]
+    trial = [_swept(ground, target, angle, KICKS // 8) for angle in _directions(ground, target)]
     enough = max(t[1] for t in trial) - 0.0005
     good = [t for t in trial if t[1] >= min(enough, COVERAGE_PROMISED)]
-    route, share, angle, lines = min(good, key=lambda t: _cost(t[0], ground))
+    best = min(good, key=lambda t: _cost(t[0], ground))
+    again = _swept(ground, target, best[2], KICKS)
+    better = again[1] >= min(enough, COVERAGE_PROMISED) and _cost(again[0], ground) < _cost(best[0], ground)
+    route, share, angle, lines = again if better else best
     return _planned(ground, "area", route, share, float(np.degrees(angle)), lines)
 
 
@@ -151,7 +154,7 @@ def _directions(ground: Ground, target: BaseGeometry) -> list[float]:
     return sorted(angles_of(target), key=cost)[:DIRECTIONS_TRIED]
 
 
-def _swept(ground: Ground, target: BaseGeometry, angle: float) -> tuple[Route, float, float, int]:
+def _swept(ground: Ground, target: BaseGeometry, angle: float, kicks: int) -> tuple[Route, float, float, int]:
     """(route, share covered, angle, lines) for lines in one direction."""
     line_m, trigger_m = ground.spacing.line_m, ground.spacing.trigger_m
     rows = rows_at(target, ground.fly.intersection(target), line_m, angle)
@@ -161,7 +164,7 @@ def _swept(ground: Ground, target: BaseGeometry, angle: float) -> tuple[Route, f
         rows = [lanes]
     number = {id(lane): k for k, lane in enumerate(lanes)}
     cells = [[number[id(lane)] for lane in cell] for cell in cells_of(rows, angle)]
-    route = _toured(ground, lanes, cells)
+    route = _toured(ground, lanes, cells, kicks)
     route, share = patched(route, target, ground.paths, line_m, trigger_m)
     return route, share, angle, len(lanes)
 
@@ -173,14 +176,14 @@ def _spot(where: BaseGeometry, ground: Ground) -> Lane:
     return (here, ground.paths.snapped((here[0] + 1.0, here[1])))
 
 
-def _toured(ground: Ground, lanes: list[Lane], cells: list[list[int]]) -> Route:
+def _toured(ground: Ground, lanes: list[Lane], cells: list[list[int]], kicks: int = KICKS) -> Route:
     if len(lanes) > LANES_MAX:
         raise PlanError(f"{len(lanes)} lines, at most {LANES_MAX} are planned at once; fly higher or plan it in parts")
     ends = [end for lane in lanes for end in (lane[0], lane[-1])]
     matrix = ground.paths.matrix([*ends, ground.home])
     if not np.isfinite(matrix).all():
         raise PlanError("a part of the area cannot be reached inside the fence; plan each part with its own home")
-    return joined(lanes, best_tour(cells, matrix), ground.paths, ground.spacing.line_m)
+    return joined(lanes, best_tour(cells, matrix, kicks), ground.paths, ground.spacing.line_m)
 
 
 def _cost(route: Route, ground: Ground) -> float:

@@ -17,6 +17,10 @@ from drone.mission.tour import Stop
 CLOSE_LINES = 1.6  # on turns up to so many line spacings the camera stays on: they see the corners that lines miss
 
 
+ROUNDING_M = 0.02
+SHORT_M = 1.0  # trigger distance of a leg without length: the picture at its start alone
+
+
 class Leg(Enum):
     """LINE: a lane, pictures; TURN: from lane to lane, pictures too; WAY: transit, none."""
 
@@ -61,9 +65,9 @@ def joined(lanes: list[Lane], tour: list[Stop], paths: Paths, spacing_m: float) 
 
 def trigger_for(length_m: float, trigger_m: float) -> float:
     """The trigger distance for a leg: at most the one asked for, and such that its last picture is at its end; in
-    whole centimetres. A leg shorter than a centimetre takes one picture."""
+    whole centimetres, a little short so that rounding loses no picture. A very short leg takes one picture."""
     steps = max(ceil(length_m / trigger_m - 1e-6), 1)
-    return max(int(length_m / steps * 100) / 100, 0.01)
+    return max(int((length_m / steps - ROUNDING_M) * 100) / 100, 0.01) if length_m > 2 * ROUNDING_M else SHORT_M
 
 
 def cells_seen(a: Point, b: Point, trigger_m: float, line_m: float, asked_m: float) -> BaseGeometry:

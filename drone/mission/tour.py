@@ -15,6 +15,7 @@ Floats = NDArray[np.float64]
 BLOCK_MAX = 3
 LANES_MAX = 600
 EFFORT = 6_000_000  # moves looked at, about; keeps large areas to seconds
+KICKS = 40
 EPSILON = 1e-6
 
 
@@ -36,11 +37,11 @@ class Costs:
         return sum(self.between(a, b) for a, b in pairwise(stops))
 
 
-def best_tour(cells: list[list[int]], matrix: Floats, seed: int = 0) -> list[Stop]:
-    """A short tour over lanes that are grouped into cells by number."""
+def best_tour(cells: list[list[int]], matrix: Floats, kicks: int = KICKS, seed: int = 0) -> list[Stop]:
+    """A short tour over lanes that are grouped into cells by number; `kicks`: how often to try to leave a dead end."""
     costs = Costs(matrix)
     tour = _improved(_by_cells(cells, costs), costs)
-    kicks = min(40, EFFORT // max(len(tour) ** 2 * 20, 1))
+    kicks = min(kicks, EFFORT // max(len(tour) ** 2 * 20, 1))
     rng, length = Random(seed), costs.total(tour)
     for _ in range(kicks if len(tour) > 3 else 0):
         a, b, c = sorted(rng.sample(range(1, len(tour)), 3))
