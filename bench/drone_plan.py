@@ -62,8 +62,8 @@ def measure(seeds: Iterable[int], settings: Settings | None = None) -> dict[str,
     }
 
 
-def measured(seed: int, settings: Settings) -> Figures:
-    """One random area planned and measured."""
+def measured(seed: int, settings: Settings, compare: bool = True) -> Figures:
+    """One random area planned and measured; compare: let the other planner try it too."""
     site = site_of(random_area(seed))
     planned, ground = plan_area(site, settings), Ground(site, settings)
     uploads = [upload.mission for upload in to_uploads(planned.plan)]
@@ -74,7 +74,7 @@ def measured(seed: int, settings: Settings) -> Figures:
         float(seen.intersection(target).area / target.area),
         sum(figures(flight, ground).length_m for flight in planned.plan.flights),
         float(target.area / planned.spacing.line_m),
-        peer_length_m(target, ground.fly, planned.spacing.line_m, ground.home),
+        peer_length_m(target, ground.fly, planned.spacing.line_m, ground.home) if compare else None,
         sum(violations(items, site) for items in uploads),
         len(uploads),
     )
