@@ -47,7 +47,7 @@ def test_a_plan_that_meets_all_may_fly(plan: Plan) -> None:
         ({"aircraft": Aircraft(endurance_s=200.0)}, "battery", "reserve of 25%"),
         ({"wind": Wind(7.6, 0.0)}, "battery", "too strong"),
         ({"permission": None}, "permission", "by 12:00 of the day before"),
-        ({"start": NINE + timedelta(hours=3)}, "permission", "09:00"),
+        ({"start": NINE + timedelta(hours=3)}, "permission", "the plan takes 2026-05-01 12:00"),
         ({"permission": msgspec.structs.replace(PERMIT, height_max_m=60.0)}, "permission", "allows 60 m"),
         ({"permission": msgspec.structs.replace(PERMIT, end=datetime(2026, 5, 1, 9))}, "permission", "time zone"),
         ({"permission": msgspec.structs.replace(PERMIT, over=((0, 0), (0, 9), (9, 9)))}, "permission", "leaves"),

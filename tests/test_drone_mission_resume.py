@@ -44,7 +44,7 @@ def test_what_is_flown_before_and_after_a_break_pictures_all_lines(plan: Plan, s
     rng, frame = random.Random(seed), frame_of(plan)
     whole = track(plan, frame)
     reached, share = rng.randrange(len(whole) - 1), rng.random()
-    (here, a), (_, b) = whole[reached : reached + 2]
+    (_, a), (_, b) = whole[reached : reached + 2]
     stop = (a[0] + (b[0] - a[0]) * share, a[1] + (b[1] - a[1]) * share)
     if not any(w.trigger_m for w, _ in whole[reached:]):
         pytest.fail("the flight ends with a line, so a picture is always owed")
@@ -72,7 +72,7 @@ def test_nothing_done_is_the_same_plan_and_all_done_is_refused(plan: Plan) -> No
 
 @pytest.mark.parametrize(("number", "reached"), [(9, 0), (-1, 0), (0, 999), (0, -2)])
 def test_a_flight_or_waypoint_that_is_not_in_the_plan_is_named(plan: Plan, number: int, reached: int) -> None:
-    with pytest.raises(PlanError, match="the (plan|flight) has"):
+    with pytest.raises(PlanError, match=r"the (plan|flight) has"):
         resumed(plan, number, reached)
 
 

@@ -145,12 +145,20 @@ def _permission(plan: Plan, on: Conditions) -> Finding:
     return Finding("permission", True, f"批准{given.number},{window}", f"approval {given.number}, {window}")
 
 
+def _airborne_s(plan: Plan, on: Conditions) -> float:
+    """All flights together; in a wind too strong to fly, which the battery's check refuses, as if there were none."""
+    try:
+        return sum(times_s(plan, on))
+    except PlanError:
+        return sum(times_s(plan, msgspec.structs.replace(on, wind=Wind())))
+
+
 def _against(plan: Plan, on: Conditions, given: Permission) -> Iterator[tuple[str, str]]:
     """Reasons why an approval does not hold for a plan."""
     if given.start.tzinfo is None or given.end.tzinfo is None:
         yield "批准时间未写时区", "the approval's times name no time zone"
         return
-    end = on.start + timedelta(seconds=sum(times_s(plan, on)) + on.swap_s * (len(plan.flights) - 1))
+    end = on.start + timedelta(seconds=_airborne_s(plan, on) + on.swap_s * (len(plan.flights) - 1))
     window = f"{_clock(given.start)}–{_clock(given.end)}"
     if on.start < given.start or end > given.end:
         flown = f"{_clock(on.start)}–{_clock(end)}"
