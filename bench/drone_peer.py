@@ -50,7 +50,7 @@ def _swaths(target: BaseGeometry, where: BaseGeometry, line_m: float, degrees: f
 
 
 def _effort(swaths: list[LineString], line_m: float) -> float:
-    return sum(s.length for s in swaths) + 1.3 * line_m * len(swaths)
+    return float(sum(s.length for s in swaths) + 1.3 * line_m * len(swaths))
 
 
 def _routed(swaths: list[LineString], paths: Paths, home: Point, solver: Any) -> float:

@@ -1,1 +1,1 @@
-"""Drone patrols: planning, autopilot, telemetry, georeference. Not built yet; ARCHITECTURE.md says what comes here."""
+"""Drone patrols: `mission` plans them. Autopilot, telemetry and georeference: see ARCHITECTURE.md."""

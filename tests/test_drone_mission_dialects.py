@@ -64,19 +64,19 @@ def as_float32(upload: Upload) -> Upload:
     return Upload(tuple(map(rounded, upload.mission)), tuple(map(rounded, upload.fence)))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(plans, st.booleans())
 def test_mavlink_items_give_the_same_plan_back_even_after_float32(plan: Plan, home_first: bool) -> None:
     assert from_uploads(map(as_float32, to_uploads(plan, home_first))) == plan
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(plans)
 def test_qgroundcontrol_files_give_the_same_plan_back(plan: Plan) -> None:
     assert from_qgc([msgspec.json.decode(encode(document)) for document in to_qgc(plan)]) == plan
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(plans)
 def test_dji_files_give_the_same_plan_back(plan: Plan) -> None:
     assert from_kmz(to_kmz(plan)) == plan
