@@ -18,7 +18,7 @@ Above = Literal["home", "ground"]
 class Waypoint(msgspec.Struct, frozen=True):
     """A place to fly to. Heights in whole millimetres' precision, places in 1e-7 degrees WGS-84.
 
-    trigger_m: from here to the next waypoint a picture every so many metres, the first at once; 0: none, as at the last.
+    trigger_m: to the next waypoint a picture every so many metres, the first at once; 0 (and at the last): none.
     hold_s: stay so long; shot: take one picture after it; look_at: turn the camera to this place on the ground.
     """
 
