@@ -19,6 +19,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "registry": ("gateway.cli", "registry", "The embedded case registry. 案件库。"),
     "broker": ("edge.link.cli", "broker", "The embedded MQTT broker. 内置消息服务器。"),
     "street": ("edge.sim.cli", "app", "The sample street with exact truth. 样例街道。"),
+    "drone": ("drone.cli", "app", "Drone patrols: plan, fly, see. 无人机巡查。"),
     "detect": ("detectors.cli", "detect", "Detections on pictures, folders and videos. 图像识别。"),
     "drone": ("drone.cli", "app", "Patrols from the air. 无人机巡查。"),
     "model": ("models.cli", "app", "Train, measure, export and list networks. 模型。"),
