@@ -1,0 +1,1 @@
+"""Everything that speaks MAVLink; the only room that imports pymavlink."""
