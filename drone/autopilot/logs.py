@@ -165,9 +165,16 @@ def read_bin(path: Path) -> Track:
     return Track(str(path), "ArduPilot BIN", clock, tuple(samples), skipped, tuple(notes))
 
 
+class _PlainIndex(DFReader.DFReader_binary):  # type: ignore[misc]  # pymavlink has no types
+    """Without pymavlink's index in C, which writes to the terminal past Python when a file is broken."""
+
+    def init_arrays_fast(self, progress_callback: Any = None) -> None:
+        self.init_arrays(progress_callback=progress_callback)
+
+
 def _bin_messages(path: Path) -> Iterator[Any]:
     try:
-        log = DFReader.DFReader_binary(str(path))
+        log = _PlainIndex(str(path))
         for _ in range(SAMPLES_MAX):
             message = log.recv_match(type=["GPS", "GPA", "POS", "ATT", "MNT"])
             if message is None:
