@@ -8,7 +8,7 @@ buffer. Noise is drawn with the sigmas that the ellipse is told.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -91,7 +91,15 @@ class Noise:
 
     def plus(self, other: Noise) -> Noise:
         """Both."""
-        return Noise(*(getattr(self, n) + getattr(other, n) for n in self.__dataclass_fields__))
+        return Noise(
+            self.yaw + other.yaw,
+            self.pitch + other.pitch,
+            self.roll + other.roll,
+            self.east + other.east,
+            self.north + other.north,
+            self.up + other.up,
+            self.skew + other.skew,
+        )
 
 
 def measure(cases: int = 1000, seed: int = 1) -> dict[str, Any]:
@@ -104,7 +112,7 @@ def measure(cases: int = 1000, seed: int = 1) -> dict[str, Any]:
     report = {"clean": summary(clean), "noisy": summary(noisy)}
     for name in ("calibrated", "calibrated_on_marks", "uncalibrated"):
         report[name] = summary([case for part in parts for case in part[name]])
-    report["noise"] = {name: getattr(CONSUMER, name) for name in CONSUMER.__dataclass_fields__}
+    report["noise"] = asdict(CONSUMER)
     return report
 
 
@@ -140,7 +148,7 @@ def one(rng: np.random.Generator, sigmas: Sigmas | None) -> Case:
         pixel = seen(truth, at_s, target) if target is not None else None
         if pixel is None or target is None:
             continue
-        noise = drawn(rng, sigmas.covariance) if sigmas else Noise()
+        noise = drawn(rng, sigmas.covariance)[0] if sigmas else Noise()
         if sigmas:
             pixel = pixel + rng.normal(0, sigmas.pixel_px, 2)
         locator = Locator(
@@ -157,7 +165,7 @@ def flight(rng: np.random.Generator) -> dict[str, list[Case]]:
     """One flight at 60 m and 45 degrees over six lines there and back; its lasting errors are estimated from things seen
     again: without any known place, and with four marks of the map among them."""
     truth = Truth(HEIGHT_M, float(rng.uniform(0, 360)), 0.0, 8.0, 0.0, -DEPRESSION_DEG, 0.5, leg_s=20.0)
-    lasting, fresh = drawn(rng, CONSUMER.lasting), CONSUMER.fresh
+    lasting, fresh = drawn(rng, CONSUMER.lasting)[0], CONSUMER.fresh
     ends = 6 * truth.leg_s
     buffer = Buffer.of(telemetry(truth, ends, lasting, rng, fresh))
     locator = Locator(buffer, LENS, ground=GROUND, sigmas=CONSUMER)
@@ -198,24 +206,29 @@ def offset_of(truth: Truth, way: float, off: Array) -> tuple[float, float]:
 def looks(
     truth: Truth, name: str, place: tuple[float, float], ends: float, rng: np.random.Generator
 ) -> list[Sighting]:
-    """Up to LOOKS sightings of a thing at moments spread over the flight."""
+    """Up to LOOKS sightings of a thing at moments spread over the flight, none in a turn."""
     found = list[Sighting]()
-    for at_s in rng.permutation(np.arange(1.5, ends - 1.5, 0.5)):
-        if not 1.5 <= at_s % truth.leg_s <= truth.leg_s - 1.5:
+    there = np.array(pymap3d.geodetic2enu(*place, 0.0, *HOME, 0.0), np.float64)[:2]
+    for at_s in rng.permutation(np.arange(1.5, ends - 1.5, 0.5)).tolist():
+        east, north, heading = truth.at(at_s)
+        ahead = (there - (east, north)) @ (math.sin(math.radians(heading)), math.cos(math.radians(heading)))
+        if not 1.5 <= at_s % truth.leg_s <= truth.leg_s - 1.5 or not 20 < ahead < 140:
             continue
-        pixel = seen(truth, float(at_s), place)
+        pixel = seen(truth, at_s, place)
         if pixel is not None and len(found) < LOOKS:
             x, y = (pixel + rng.normal(0, CONSUMER.pixel_px, 2)).tolist()
             if LENS.holds(x, y):
-                found.append(Sighting(name, float(at_s), x, y))
+                found.append(Sighting(name, at_s, x, y))
+        if len(found) == LOOKS:
+            break
     return found
 
 
-def drawn(rng: np.random.Generator, covariance: Array) -> Noise:
-    """Errors with this (7, 7) covariance."""
-    values = rng.normal(0, np.sqrt(np.diag(covariance)))
-    angles = np.degrees(values[:3])
-    return Noise(*angles.tolist(), *values[3:].tolist())
+def drawn(rng: np.random.Generator, covariance: Array, count: int = 1) -> list[Noise]:
+    """Independent errors with this diagonal (7, 7) covariance."""
+    values = rng.normal(0, np.sqrt(np.diag(covariance)), (count, len(covariance)))
+    values[:, :3] = np.degrees(values[:, :3])
+    return [Noise(*row) for row in values.tolist()]
 
 
 def telemetry(
@@ -223,13 +236,16 @@ def telemetry(
 ) -> list[Telemetry]:
     """What the vehicle sends at 10 Hz, with its errors; `fresh`: errors that are new in every sample."""
     found = list[Telemetry]()
-    for t in np.arange(0.0, until_s + 1e-9, 0.1).tolist():
-        extra = drawn(rng, fresh) if rng is not None and fresh is not None else Noise()
-        off = noise.plus(extra)
-        east, north, heading = truth.at(t - off.skew)
+    times = np.arange(0.0, until_s + 1e-9, 0.1).tolist()
+    new = drawn(rng, fresh, len(times)) if rng is not None and fresh is not None else [Noise()] * len(times)
+    offs = [noise.plus(one) for one in new]
+    ways = np.array([truth.at(t - off.skew) for t, off in zip(times, offs, strict=True)])
+    shifts = np.array([(off.east, off.north) for off in offs])
+    lats, lons, _ = pymap3d.enu2geodetic(*(ways[:, :2] + shifts).T, np.zeros(len(times)), *HOME, 0.0)
+    found = list[Telemetry]()
+    for t, off, heading, lat, lon in zip(times, offs, ways[:, 2].tolist(), lats.tolist(), lons.tolist(), strict=True):
         roll, pitch, yaw = truth.look(t - off.skew)
-        lat, lon, _ = pymap3d.enu2geodetic(east + off.east, north + off.north, 0.0, *HOME, 0.0)
-        position = Position(float(lat), float(lon), ((HeightDatum.HOME, truth.height_m + off.up),))
+        position = Position(lat, lon, ((HeightDatum.HOME, truth.height_m + off.up),))
         vehicle = from_degrees(3.0 * math.sin(t), -8.0, heading + off.yaw)
         gimbal = Gimbal(from_degrees(roll + off.roll, pitch + off.pitch, yaw - heading), GimbalFrame.HEADING)
         found.append(Telemetry(t, position, vehicle, gimbal))

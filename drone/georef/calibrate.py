@@ -8,15 +8,17 @@ sigmas as prior knowledge, so that what the flight does not show stays as uncert
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
-import pymap3d
 from numpy.typing import NDArray
 from scipy.optimize import least_squares
 
+from drone.georef.camera import CameraError
 from drone.georef.errors import COUNT, Correction
+from drone.georef.geodesy import to_metres
 from drone.georef.ground import meet
 from drone.georef.locate import DEPRESSION_MIN_DEG, Locator
 from drone.georef.pose import Poses
@@ -50,11 +52,12 @@ def calibrate(
     NotPlaced when too little is left to estimate anything.
     """
     marks = marks or {}
-    used, poses, rays = _usable(locator, sightings[:SIGHTINGS_MAX], marks)
+    usable = _usable(locator, sightings[:SIGHTINGS_MAX], marks)
+    used = [one.sighting for one in usable]
     if len(used) < SIGHTINGS_MIN:
         words = f"{len(used)} of {len(sightings)} sightings can be used, {SIGHTINGS_MIN} are needed"
         raise NotPlaced("too few sightings", f"{words}: see things again from another side")
-    problem = _Problem(locator, used, Poses.joined(poses), np.concatenate(rays), marks)
+    problem = _Problem(locator, usable, marks)
     found = least_squares(problem.residuals, problem.start(), jac=problem.jacobian, loss="huber", f_scale=HUBER)
     spread = np.linalg.inv(found.jac.T @ found.jac)[:COUNT, :COUNT]
     scale = np.sqrt(np.diag(problem.prior))
@@ -68,22 +71,32 @@ def calibrate(
     )
 
 
+@dataclass(frozen=True, eq=False)
+class _Usable:
+    """A sighting with its pose, its ray in camera axes (1, 3) and the whitener (2, 2) of what is new in its picture."""
+
+    sighting: Sighting
+    pose: Poses
+    ray: Array
+    white: Array
+
+
 def _usable(
     locator: Locator, sightings: Sequence[Sighting], marks: Mapping[str, tuple[float, float]]
-) -> tuple[list[Sighting], list[Poses], list[Array]]:
-    used, poses, rays = list[Sighting](), list[Poses](), list[Array]()
+) -> list[_Usable]:
+    found = list[_Usable]()
+    fresh = replace(locator, correction=Correction(lasting=np.zeros((COUNT, COUNT))))
     for sighting in sightings:
         try:
-            found = locator.locate(sighting.at_s, sighting.x, sighting.y)
-            if found.depression_deg < DEPRESSION_MIN_DEG + 1:  # an estimate may turn it a little
-                continue
-            pose, ray = locator.pose(sighting.at_s), locator.camera.rays([(sighting.x, sighting.y)])
-        except NotPlaced:
+            spot, pose = fresh.locate_with_pose(sighting.at_s, sighting.x, sighting.y)
+            ray = locator.camera.rays([(sighting.x, sighting.y)])
+        except (NotPlaced, CameraError):
             continue
-        used.append(sighting), poses.append(pose), rays.append(ray)
-    seen = [s.name for s in used]
-    keep = [i for i, name in enumerate(seen) if name in marks or seen.count(name) > 1]
-    return [used[i] for i in keep], [poses[i] for i in keep], [rays[i] for i in keep]
+        if spot.depression_deg >= DEPRESSION_MIN_DEG + 1:  # an estimate may turn it a little
+            white = np.linalg.inv(np.linalg.cholesky(np.array(spot.covariance)))
+            found.append(_Usable(sighting, pose, ray, white))
+    seen = Counter(one.sighting.name for one in found)
+    return [one for one in found if one.sighting.name in marks or seen[one.sighting.name] > 1]
 
 
 class _Problem:
@@ -93,21 +106,19 @@ class _Problem:
     """
 
     def __init__(
-        self,
-        locator: Locator,
-        used: list[Sighting],
-        poses: Poses,
-        rays: Array,
-        marks: Mapping[str, tuple[float, float]],
+        self, locator: Locator, usable: Sequence[_Usable], marks: Mapping[str, tuple[float, float]]
     ) -> None:
-        self.locator, self.poses, self.rays = locator, poses, rays
+        self.ground = locator.ground
+        self.poses = Poses.joined([one.pose for one in usable])
+        self.rays = np.concatenate([one.ray for one in usable])
+        self.white = np.array([one.white for one in usable])
+        used = [one.sighting for one in usable]
         self.prior = locator.sigmas.lasting
         self.scale = np.sqrt(np.diag(self.prior))
-        self.anchor = poses.origins[0]
+        self.anchor = self.poses.origins[0]
         self.names = sorted({s.name for s in used})
         self.index = np.array([self.names.index(s.name) for s in used])
-        self.known = {self.names.index(n): self._local(*marks[n]) for n in self.names if n in marks}
-        self.white = self._whiteners(used)
+        self.known = {self.names.index(n): self._local(np.array([marks[n]]))[0] for n in self.names if n in marks}
 
     def start(self) -> Array:
         """No error; every thing in the middle of where it was seen."""
@@ -145,17 +156,10 @@ class _Problem:
     def _spots(self, errors: Array) -> Array:
         """(N, 2) east, north of every sighting under these errors."""
         origins, cast = self.poses.cast(self.rays, np.tile(errors, (len(self.rays), 1)))
-        spots = meet(self.locator.ground, origins, cast)
-        return np.array([self._local(lat, lon) for lat, lon in spots[:, :2]])
+        spots = meet(self.ground, origins, cast)
+        return self._local(spots[:, :2])
 
-    def _local(self, lat: float, lon: float) -> Array:
-        east, north, _ = pymap3d.geodetic2enu(lat, lon, 0.0, self.anchor[0], self.anchor[1], 0.0)
-        return np.array([east, north], np.float64)
-
-    def _whiteners(self, used: list[Sighting]) -> Array:
-        """(N, 2, 2): the inverse Cholesky factor of each sighting's own covariance, without what lasts."""
-        fresh = Correction(lasting=np.zeros((COUNT, COUNT)))
-        base = self.locator
-        single = Locator(base.buffer, base.camera, base.ground, base.heights, base.mount, base.sigmas, fresh)
-        found = [np.array(single.locate(s.at_s, s.x, s.y).covariance) for s in used]
-        return np.array([np.linalg.inv(np.linalg.cholesky(c)) for c in found])
+    def _local(self, places: Array) -> Array:
+        """(N, 2) lat, lon -> (N, 2) east, north of the first picture's camera in m."""
+        level = np.column_stack([places, np.zeros(len(places))])
+        return to_metres(level, np.array([[self.anchor[0], self.anchor[1], 0.0]]))[:, :2]

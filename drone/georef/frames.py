@@ -65,7 +65,7 @@ def of_gimbal(gimbal: Gimbal, attitude: Quaternion | None) -> Rotation:
     if gimbal.frame is GimbalFrame.BODY:
         return rotation_of(vehicle) * own
     heading = degrees_of(vehicle)[2]
-    return Rotation.from_euler("Z", heading, degrees=True) * own
+    return rotation_of(from_degrees(0.0, 0.0, heading)) * own
 
 
 def _vehicle(attitude: Quaternion | None, why: str) -> Quaternion:

@@ -6,12 +6,12 @@ import math
 from dataclasses import dataclass, field
 
 import numpy as np
-import pymap3d
 from numpy.typing import NDArray
 
 from drone.georef.camera import CameraError, Intrinsics
 from drone.georef.errors import COUNT, Correction, Sigmas
 from drone.georef.frames import Mount
+from drone.georef.geodesy import to_metres
 from drone.georef.ground import Flat, Ground, meet
 from drone.georef.heights import Heights
 from drone.georef.pose import Poses, pose_at
@@ -56,8 +56,7 @@ class Located:
 
     def holds(self, lat: float, lon: float) -> bool:
         """Whether a place lies inside the 95 % ellipse."""
-        east, north, _ = pymap3d.geodetic2enu(lat, lon, 0.0, self.lat, self.lon, 0.0)
-        off = np.array([east, north])
+        off = to_metres(np.array([[lat, lon, 0.0]]), np.array([[self.lat, self.lon, 0.0]]))[0, :2]
         return bool(off @ np.linalg.solve(np.array(self.covariance), off) <= CHI2_95)
 
 
@@ -78,6 +77,10 @@ class Locator:
 
         Raises NotPlaced with the reason; never a place without an ellipse.
         """
+        return self.locate_with_pose(at_s, x, y, pixel_px)[0]
+
+    def locate_with_pose(self, at_s: float, x: float, y: float, pixel_px: float | None = None) -> tuple[Located, Poses]:
+        """The same with the camera's pose as the telemetry tells it. Raises NotPlaced."""
         pose, fix_sigmas = self._pose(at_s)
         rays = self._rays(x, y, self.sigmas.pixel_px if pixel_px is None else pixel_px)
         errors = self.correction.errors[None]
@@ -88,15 +91,10 @@ class Locator:
             raise NotPlaced("too shallow", f"the view ray lies {words}")
         spot = meet(self.ground, origin, ray)[0]
         covariance = self._spread(pose, rays, self.correction.covariance(fix_sigmas), spot)
-        slant = float(np.linalg.norm(pymap3d.geodetic2enu(*spot, *origin[0])))
+        slant = float(np.linalg.norm(to_metres(spot[None], origin)))
         (ee, en), (_, nn) = covariance.tolist()
-        return Located(
-            float(spot[0]), float(spot[1]), float(spot[2]), self.ground.datum, slant, depression, ((ee, en), (en, nn))
-        )
-
-    def pose(self, at_s: float) -> Poses:
-        """The camera's pose at a moment. Raises NotPlaced."""
-        return self._pose(at_s)[0]
+        lat, lon, height = spot.tolist()
+        return Located(lat, lon, height, self.ground.datum, slant, depression, ((ee, en), (en, nn))), pose
 
     def _pose(self, at_s: float) -> tuple[Poses, Sigmas]:
         try:
@@ -129,8 +127,7 @@ class Locator:
             spots = meet(self.ground, origins, cast, lifts)
         except NotPlaced as refusal:
             raise NotPlaced("too uncertain", f"within one sigma of its errors: {refusal}") from None
-        east, north, _ = pymap3d.geodetic2enu(spots[:, 0], spots[:, 1], spot[2], *spot)
-        off = np.column_stack([east, north])
+        off = to_metres(spots, spot[None])[:, :2]
         plus, minus = np.arange(COUNT), np.arange(COUNT, 2 * COUNT)
         pairs = (
             np.concatenate([plus, [2 * COUNT, 2 * COUNT + 1, 2 * COUNT + 4]]),

@@ -10,11 +10,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import pymap3d
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from drone.georef.frames import CAMERA, Mount, view
+from drone.georef.geodesy import to_metres, to_places
 from drone.georef.heights import Heights
 from drone.telemetry.buffer import Buffer, Gap
 from drone.telemetry.sample import HeightDatum, Telemetry
@@ -60,9 +60,8 @@ class Poses:
         ned = Rotation.from_rotvec(self.turns * time[:, None]).apply(ned)
         ned = Rotation.from_euler("Z", yaw[:, None]).apply(ned)
         moved = self.velocities * time[:, None]
-        shift = (east + moved[:, 1], north + moved[:, 0], up - moved[:, 2])
-        origins = np.column_stack(pymap3d.enu2geodetic(*shift, *self.origins.T))
-        return origins, np.column_stack([ned[:, 1], ned[:, 0], -ned[:, 2]])
+        shift = np.column_stack([east + moved[:, 1], north + moved[:, 0], up - moved[:, 2]])
+        return to_places(shift, self.origins), np.column_stack([ned[:, 1], ned[:, 0], -ned[:, 2]])
 
 
 def pose_at(buffer: Buffer, at_s: float, mount: Mount, heights: Heights, datum: HeightDatum) -> tuple[Poses, Telemetry]:
@@ -75,7 +74,7 @@ def pose_at(buffer: Buffer, at_s: float, mount: Mount, heights: Heights, datum: 
     span = t1 - t0
     if span <= 0:
         raise Gap(f"motion at {at_s:.3f} s: a single sample tells no motion")
-    east, north, up = pymap3d.geodetic2enu(*after[0], *before[0])
+    east, north, up = to_metres(np.array([after[0]]), np.array([before[0]]))[0].tolist()
     velocity = np.array([north, east, -up], np.float64) / span
     turn = (after[1] * before[1].inv()).as_rotvec() / span
     pose = Poses(np.array([here]), turned.as_matrix()[None], velocity[None], np.asarray(turn, np.float64)[None])
