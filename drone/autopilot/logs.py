@@ -1,4 +1,4 @@
-"""ArduPilot's and MAVLink's recordings as telemetry: .tlog (what a ground station received) and .BIN (the vehicle's own).
+"""ArduPilot's and MAVLink's recordings: .tlog (what a ground station received) and .BIN (the vehicle's own).
 
 Message and field meanings: mavlink.io/en/messages/common.html and ardupilot.org/copter/docs/logmessages.html.
 """
@@ -34,7 +34,13 @@ BYTES_MAX = 2_000_000_000
 SAMPLES_MAX = 5_000_000
 YAW_LOCK, IN_VEHICLE, IN_EARTH = 16, 32, 64  # GIMBAL_DEVICE_FLAGS
 AUTOPILOT = 1  # MAV_COMP_ID_AUTOPILOT1
-GPS_FIX = {2: "2d", 3: "3d", 4: "dgps", 5: "rtk-float", 6: "rtk-fixed"}  # GPS_FIX_TYPE; the log's GPS.Status is the same
+GPS_FIX = {
+    2: "2d",
+    3: "3d",
+    4: "dgps",
+    5: "rtk-float",
+    6: "rtk-fixed",
+}  # GPS_FIX_TYPE; the log's GPS.Status is the same
 
 # What pymavlink raises on a file that is not what its name says; it checks nothing by itself.
 BROKEN = (TypeError, ValueError, KeyError, IndexError, AttributeError, struct.error, mavutil.mavlink.MAVError)
@@ -64,7 +70,9 @@ def read_tlog(path: Path) -> Track:
         sync.arrived(sample.at_s, message._timestamp)
     fit = sync.fit()
     if fit is None or not any(s.position for s in samples):
-        raise TelemetryError(f"{path}: no position of a vehicle in it ({unread} unreadable bytes or messages); is it a .tlog?")
+        raise TelemetryError(
+            f"{path}: no position of a vehicle in it ({unread} unreadable bytes or messages); is it a .tlog?"
+        )
     return _received(path, samples, fit, unread)
 
 
@@ -73,7 +81,9 @@ def _received(path: Path, samples: list[Telemetry], fit: ClockFit, unread: int) 
     first = min(s.at_s for s in samples)
     offset = fit.offset_s
     if fit.odd:
-        notes.append(f"the vehicle's clock ran {1 / fit.rate:.3f} times as fast as the receiver's: a simulation sped up")
+        notes.append(
+            f"the vehicle's clock ran {1 / fit.rate:.3f} times as fast as the receiver's: a simulation sped up"
+        )
         offset = fit.here_s(first) - first  # seconds stay the vehicle's own, so that speeds are true
         rate = 1.0
     else:

@@ -81,9 +81,7 @@ class _Usable:
     white: Array
 
 
-def _usable(
-    locator: Locator, sightings: Sequence[Sighting], marks: Mapping[str, tuple[float, float]]
-) -> list[_Usable]:
+def _usable(locator: Locator, sightings: Sequence[Sighting], marks: Mapping[str, tuple[float, float]]) -> list[_Usable]:
     found = list[_Usable]()
     fresh = replace(locator, correction=Correction(lasting=np.zeros((COUNT, COUNT))))
     for sighting in sightings:
@@ -105,9 +103,7 @@ class _Problem:
     Residuals: two of every sighting, whitened by what is new in each picture, then the 7 priors, then marks' own.
     """
 
-    def __init__(
-        self, locator: Locator, usable: Sequence[_Usable], marks: Mapping[str, tuple[float, float]]
-    ) -> None:
+    def __init__(self, locator: Locator, usable: Sequence[_Usable], marks: Mapping[str, tuple[float, float]]) -> None:
         self.ground = locator.ground
         self.poses = Poses.joined([one.pose for one in usable])
         self.rays = np.concatenate([one.ray for one in usable])

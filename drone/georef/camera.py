@@ -98,9 +98,9 @@ def read_camera(path: Path) -> Intrinsics:
     """A JSON file with width, height, fx, fy, cx, cy and distortion (a list). Raises CameraError."""
     try:
         given = json.loads(path.read_text(encoding="utf-8"))
-        numbers = [float(given[name]) for name in ("fx", "fy", "cx", "cy")]
+        fx, fy, cx, cy = (float(given[name]) for name in ("fx", "fy", "cx", "cy"))
         bent = tuple(float(v) for v in given.get("distortion", ()))
-        return Intrinsics(int(given["width"]), int(given["height"]), *numbers, distortion=bent)
+        return Intrinsics(int(given["width"]), int(given["height"]), fx, fy, cx, cy, bent)
     except OSError as error:
         raise CameraError(f"{path}: cannot be read ({error.strerror})") from None
     except (KeyError, TypeError, ValueError, AttributeError) as error:

@@ -62,7 +62,7 @@ def read_dem(path: Path, datum: HeightDatum = HeightDatum.MSL, sigma_m: float = 
     EGM96 and EGM2008). Raises DemError."""
     try:
         with tifffile.TiffFile(path) as file:
-            page = file.pages[0]
+            page = file.pages.first
             if math.prod(page.shape) > PIXELS_MAX:
                 raise DemError(f"{path}: more than {PIXELS_MAX} cells; cut out the patrol's area")
             keys: dict[str, Any] = file.geotiff_metadata or {}
@@ -82,9 +82,7 @@ def read_dem(path: Path, datum: HeightDatum = HeightDatum.MSL, sigma_m: float = 
     return _placed(path, heights, keys, datum, sigma_m)
 
 
-def _placed(
-    path: Path, heights: NDArray[np.float32], keys: dict[str, Any], datum: HeightDatum, sigma_m: float
-) -> Dem:
+def _placed(path: Path, heights: NDArray[np.float32], keys: dict[str, Any], datum: HeightDatum, sigma_m: float) -> Dem:
     scale, tie = keys.get("ModelPixelScale"), keys.get("ModelTiepoint")
     if int(keys.get("GTModelTypeGeoKey", 0)) != GEOGRAPHIC or int(keys.get("GeographicTypeGeoKey", 0)) != WGS84:
         raise DemError(f"{path}: not in geographic WGS-84; convert it (gdalwarp -t_srs EPSG:4326)")

@@ -15,8 +15,8 @@ COUNT = 7  # of drone.georef.pose.ERRORS
 
 @dataclass(frozen=True, slots=True)
 class Sigmas:
-    """One sigma of each error. The defaults are a consumer drone's. jitter: the share of each sigma that is new in every
-    picture; the rest stays through a flight and can be estimated."""
+    """One sigma of each error. The defaults are a consumer drone's. jitter: the share of each that is new in
+    every picture; the rest stays through a flight and can be estimated."""
 
     yaw_deg: float = 1.0
     pitch_deg: float = 0.5

@@ -1,8 +1,8 @@
 """Where a ray meets the ground: a level plane or a terrain model, both with the datum of their height named.
 
-A height over mean sea level or over home is put in place of the ellipsoidal one in the geometry: the plane positions
-that come out are wrong by (height difference / earth radius), 5 millionths for a geoid 30 m off. The camera's height and
-the ground's must be over the SAME datum; `drone.georef.heights` sees to that.
+A height over mean sea level or over home is put in place of the ellipsoidal one in the geometry: the places that come
+out are off by (height difference / earth radius) of the distance, 5 millionths for a geoid 30 m off. The camera's and
+the ground's height must be over the SAME datum; `drone.georef.heights` sees to that.
 """
 
 from __future__ import annotations
@@ -72,7 +72,9 @@ def meet(ground: Ground, origins: Array, rays: Array, lift_m: Array | float = 0.
     if not np.all(np.isfinite(here)):
         raise NotPlaced("outside the terrain model", "the terrain model has no height under the camera")
     if not np.all(origins[:, 2] > here):
-        raise NotPlaced("below the ground", "the camera's height lies below the ground: check datum and take-off height")
+        raise NotPlaced(
+            "below the ground", "the camera's height lies below the ground: check datum and take-off height"
+        )
     if ground.step_m is not None:
         along = np.array([_first(ground, o, r, lift) for o, r, lift in _each(origins, rays, lift_m)])
     else:

@@ -50,9 +50,7 @@ class Located:
     def place(self) -> Place:
         """For the wire: one sigma."""
         major, minor, azimuth = ellipse(np.array(self.covariance))
-        return Place(
-            lat=self.lat, lon=self.lon, error_major_m=major, error_minor_m=minor, error_azimuth_deg=azimuth
-        )
+        return Place(lat=self.lat, lon=self.lon, error_major_m=major, error_minor_m=minor, error_azimuth_deg=azimuth)
 
     def holds(self, lat: float, lon: float) -> bool:
         """Whether a place lies inside the 95 % ellipse."""

@@ -40,7 +40,9 @@ class Poses:
 
     def repeat(self, count: int) -> Poses:
         """Each moment `count` times."""
-        return Poses(*(np.repeat(a, count, axis=0) for a in (self.origins, self.rotations, self.velocities, self.turns)))
+        return Poses(
+            *(np.repeat(a, count, axis=0) for a in (self.origins, self.rotations, self.velocities, self.turns))
+        )
 
     @classmethod
     def joined(cls, parts: list[Poses]) -> Poses:
@@ -52,7 +54,7 @@ class Poses:
         return cls(*stacked)
 
     def cast(self, camera_rays: Array, errors: Array) -> tuple[Array, Array]:
-        """(N, 3) unit rays in camera axes and (N, 7) errors -> (N, 3) origins and (N, 3) unit rays in east, north, up."""
+        """(N, 3) unit rays in camera axes, (N, 7) errors -> (N, 3) origins, (N, 3) unit rays in east, north, up."""
         yaw, pitch, roll, east, north, up, time = errors.T
         own = CAMERA.apply(camera_rays)
         own = Rotation.from_euler("YX", np.column_stack([pitch, roll])).apply(own)

@@ -1,4 +1,4 @@
-"""MISB ST 0601 UAS Datalink Local Set: the metadata inside military and professional video, as packets of key-length-value.
+"""MISB ST 0601 UAS Datalink Local Set: the metadata inside professional video, packets of key-length-value.
 
 Own parser: klvdata 0.0.3 checks no checksum and skips what it cannot read. Ranges and scales are those of MISB ST
 0601.17, section 8; the set's outer framing is SMPTE ST 336 (BER lengths, BER-OID tags).
@@ -49,8 +49,9 @@ class Scale:
         n = int.from_bytes(raw, "big", signed=self.signed)
         bits = 8 * self.size
         if not self.signed:
-            return self.low + n * (self.high - self.low) / (2**bits - 1)
-        return None if n == -(2 ** (bits - 1)) else n * self.high / (2 ** (bits - 1) - 1)
+            return self.low + n * (self.high - self.low) / ((1 << bits) - 1)
+        half = 1 << (bits - 1)
+        return None if n == -half else n * self.high / (half - 1)
 
 
 # Tag -> scale; the tags that place a picture on the ground, and those that check it.

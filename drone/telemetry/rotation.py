@@ -52,7 +52,10 @@ def slerp(a: Quaternion, b: Quaternion, share: float) -> Quaternion:
     if angle < 1e-6:  # so near that sin(angle) says nothing: a straight line is the arc
         first, second = 1.0 - share, turn * share
     else:
-        first, second = math.sin((1 - share) * angle) / math.sin(angle), turn * math.sin(share * angle) / math.sin(angle)
+        first, second = (
+            math.sin((1 - share) * angle) / math.sin(angle),
+            turn * math.sin(share * angle) / math.sin(angle),
+        )
     w, x, y, z = (first * p + second * q for p, q in zip(a, b, strict=True))
     norm = math.sqrt(w * w + x * x + y * y + z * z)
     return (w / norm, x / norm, y / norm, z / norm)

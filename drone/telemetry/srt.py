@@ -1,4 +1,4 @@
-"""DJI's subtitle files (.SRT): position and camera beside each second or frame of a video, in the dialects of ten years.
+"""DJI's subtitle files (.SRT): position and camera beside each second or frame of a video, in ten years' dialects.
 
 Every model writes its own: `[latitude: 41.4]`, `[longtitude : -57.8]` (spelt so), `GPS(149.02,-20.25,16)` as longitude,
 latitude, satellites, or with a unit (`0.0M`, Matrice 300) as latitude, longitude, height. Times are the wall clock of
@@ -7,6 +7,7 @@ an unknown zone, or missing. What cannot be read is counted, never guessed.
 
 from __future__ import annotations
 
+import math
 import re
 from datetime import UTC, datetime, timedelta
 
@@ -25,11 +26,14 @@ from drone.telemetry.sample import (
 )
 
 TEXT_MAX = 200_000_000  # characters: ten hours of one block a frame
+METRES_A_DEGREE = 111_320.0
 JUMP_MAX_S = 3600.0  # a wall clock that leaps by more between two blocks is not one
 NUMBER = r"[-+]?\d+(?:\.\d+)?"
 ENDS = r"(?=[\s\],Mm])"  # a number that the end of a broken file cuts off would be another number
 CUE = re.compile(r"(\d+):(\d\d):(\d\d)[,.](\d{1,3})\s*-->")
-NAMED = re.compile(rf"\b(lat\w*|lon\w*|rel_alt|abs_alt|altitude|focal_len|gb_yaw|gb_pitch|gb_roll)\s*:\s*({NUMBER}){ENDS}", re.I)
+NAMED = re.compile(
+    rf"\b(lat\w*|lon\w*|rel_alt|abs_alt|altitude|focal_len|gb_yaw|gb_pitch|gb_roll)\s*:\s*({NUMBER}){ENDS}", re.I
+)
 TRIPLE = re.compile(rf"\bGPS\s*\(\s*({NUMBER})\s*,\s*({NUMBER})\s*(?:,\s*({NUMBER})\s*(M?))?[^)]*\)", re.I)
 ABOVE_HOME = re.compile(rf"(?:\bBAROMETER\s*:\s*|\bH\s+)({NUMBER}){ENDS}", re.I)
 SPEED = re.compile(rf"\bH\.S\s+({NUMBER})\s*m/s", re.I)
@@ -77,7 +81,8 @@ def _seconds(cue: re.Match[str]) -> float:
 
 def _sample(block: str, media_s: float) -> Telemetry | None:
     """One block, None when it tells no believable position."""
-    named = {name.lower(): float(value) for name, value in NAMED.findall(block)}
+    told = {name.lower(): value for name, value in NAMED.findall(block)}
+    named = {name: float(value) for name, value in told.items()}
     position = _from_names(named) if _pick(named, LATITUDE) is not None else _from_gps(block)
     if position is None:
         return None
@@ -90,7 +95,7 @@ def _sample(block: str, media_s: float) -> Telemetry | None:
         attitude=angles.get("F"),
         gimbal=Gimbal(gimbal, GimbalFrame.EARTH) if gimbal else None,
         speed_m_s=float(speed[1]) if speed else None,
-        fix=_fix(block),
+        fix=_fix(block, next((value for name, value in told.items() if name.startswith(LATITUDE)), None)),
         focal_35mm=_focal(named.get("focal_len")),
     )
 
@@ -136,11 +141,15 @@ def _gimbal_names(named: dict[str, float]) -> Quaternion | None:
     return from_degrees(named.get("gb_roll", 0.0), named["gb_pitch"], named["gb_yaw"])
 
 
-def _fix(block: str) -> Fix | None:
+def _fix(block: str, latitude: str | None) -> Fix:
+    """Satellites where they are told, and what is lost by how few decimals the file writes: four are 11 m."""
     found = TRIPLE.search(block)
-    if not found or not found[3] or found[4] or "." in found[3] or not 0 <= int(found[3]) <= 99:
-        return None
-    return Fix("3d" if int(found[3]) >= 4 else "none", satellites=int(found[3]))
+    written = latitude or (found[1] if found else "")
+    rounding = METRES_A_DEGREE * 10.0 ** -len(written.partition(".")[2]) / math.sqrt(12.0)
+    count = None
+    if found and latitude is None and found[3] and not found[4] and "." not in found[3] and 0 <= int(found[3]) <= 99:
+        count = int(found[3])
+    return Fix("3d" if count is None or count >= 4 else "none", count, horizontal_m=rounding)
 
 
 def _focal(value: float | None) -> float | None:
