@@ -9,10 +9,8 @@ from typing import Any
 
 from detectors.base import Detector
 from detectors.types import Detection, Image
-from drone.georef.frames import view
 from drone.georef.locate import Located, Locator, foot
 from drone.georef.refusal import NotPlaced
-from drone.telemetry.rotation import degrees_of
 from drone.telemetry.sample import Clock, Track, utc_text
 from edge.watch.source import Frame
 
@@ -107,8 +105,8 @@ def place(locator: Locator, detection: Detection, at_s: float) -> Located:
     x1, y1, x2, y2 = detection.box
     sigma = PIXEL_ERROR + HEIGHT_ERROR_SHARE * (y2 - y1)
     width, height = locator.camera.width, locator.camera.height
-    middle = (min(max((x1 + x2) / 2, 0), width - 1), min(max((y1 + y2) / 2, 0), height - 1))
-    depression = locator.locate(at_s, *middle, sigma).depression_deg
+    below = (min(max((x1 + x2) / 2, 0), width - 1), min(max(y2, 0), height - 1))
+    depression = locator.locate(at_s, *below, sigma).depression_deg
     x, y = foot(detection.box, depression)
     return locator.locate(at_s, min(max(x, 0), width - 1), min(max(y, 0), height - 1), sigma)
 
@@ -137,8 +135,3 @@ def line(track: Track, frame: Frame, start_s: float, detection: Detection, found
         },
     }
 
-
-def looking(locator: Locator, at_s: float) -> tuple[float, float, float]:
-    """Roll, pitch and yaw of the view in degrees at a moment. Raises NotPlaced, Gap."""
-    x, y, z, w = view(locator.buffer.at(at_s), locator.mount).as_quat().tolist()
-    return degrees_of((w, x, y, z))
