@@ -134,4 +134,3 @@ def line(track: Track, frame: Frame, start_s: float, detection: Detection, found
             "azimuth_deg": round(azimuth, 1),
         },
     }
-

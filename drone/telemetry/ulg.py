@@ -12,6 +12,7 @@ from typing import Any
 
 import pymap3d
 from pyulog import ULog
+from pyulog.exceptions import ULogException
 
 from drone.telemetry.rotation import usable
 from drone.telemetry.sample import (
@@ -39,6 +40,9 @@ BYTES_MAX = 2_000_000_000
 FIXES = {2: "2d", 3: "3d", 4: "dgps", 5: "rtk-float", 6: "rtk-fixed"}  # SensorGps.msg, fix_type
 YAW_LOCK, IN_VEHICLE, IN_EARTH = 16, 32, 64  # MAVLink GIMBAL_DEVICE_FLAGS, which the topic carries as they are
 
+# What pyulog raises on a file that is not what its first bytes say.
+BROKEN = (ULogException, TypeError, ValueError, KeyError, IndexError, AttributeError, struct.error, MemoryError)
+
 Rows = list[dict[str, Any]]
 
 
@@ -50,7 +54,7 @@ def read_ulg(path: Path) -> Track:
         with contextlib.redirect_stdout(io.StringIO()):  # pyulog prints what it thinks of a file
             log = ULog(str(path), list(TOPICS))
     # pyulog checks no more than the first bytes: a broken file ends in whatever its decoding ran into
-    except (TypeError, ValueError, KeyError, IndexError, struct.error, AttributeError, MemoryError) as error:
+    except BROKEN as error:
         raise TelemetryError(f"{path}: not a ULog that can be read ({error}); copy the .ulg again") from None
     topics: dict[str, Rows] = {d.name: _rows(d.data) for d in log.data_list if d.multi_id == 0}
     gps = topics.get("sensor_gps") or topics.get("vehicle_gps_position") or []
