@@ -147,7 +147,7 @@ def one(rng: np.random.Generator, sigmas: Sigmas | None) -> Case:
             pitch_deg=-rng.uniform(25, 90),
             sway_deg=rng.uniform(0, 1),
         )
-        at_s = float(rng.uniform(1, 3))
+        at_s = float(rng.uniform(0.3, 0.7))
         target = aim(truth, at_s, rng)
         pixel = seen(truth, at_s, target) if target is not None else None
         if pixel is None or target is None:
@@ -155,7 +155,7 @@ def one(rng: np.random.Generator, sigmas: Sigmas | None) -> Case:
         noise = drawn(rng, sigmas.covariance)[0] if sigmas else Noise()
         if sigmas:
             pixel = pixel + rng.normal(0, sigmas.pixel_px, 2)
-        locator = Locator(Buffer.of(telemetry(truth, 4.0, noise)), LENS, ground=GROUND, sigmas=sigmas or EXACT)
+        locator = Locator(Buffer.of(telemetry(truth, 1.0, noise)), LENS, ground=GROUND, sigmas=sigmas or EXACT)
         try:
             return judged(locator.locate(at_s, *pixel.tolist()), target)
         except (

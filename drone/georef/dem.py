@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import struct
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -74,7 +75,7 @@ def read_dem(path: Path, datum: HeightDatum = HeightDatum.MSL, sigma_m: float = 
     except OSError as error:
         raise DemError(f"{path}: cannot be read ({error.strerror or error})") from None
     # tifffile's own error is a ValueError; a cut file ends in whatever its decompression ran into
-    except (ValueError, KeyError, IndexError, TypeError, RuntimeError) as error:
+    except (ValueError, KeyError, IndexError, TypeError, RuntimeError, struct.error) as error:
         raise DemError(f"{path}: not a GeoTIFF that can be read ({error}); give a terrain model in WGS-84") from None
     if heights.ndim != 2 or min(heights.shape) < 2:
         raise DemError(f"{path}: its shape is {heights.shape}; give one band of heights")

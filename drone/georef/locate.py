@@ -84,6 +84,8 @@ class Locator:
         errors = self.correction.errors[None]
         origin, ray = pose.cast(rays[:1], errors)
         depression = math.degrees(math.asin(float(np.clip(-ray[0, 2], -1, 1))))
+        if depression <= 0:
+            raise NotPlaced("above the horizon", f"the view ray goes {-depression:.1f} degrees up: it shows no ground")
         if depression < DEPRESSION_MIN_DEG:
             words = f"{depression:.1f} degrees below the horizon; from {DEPRESSION_MIN_DEG:g} on the error is bounded"
             raise NotPlaced("too shallow", f"the view ray lies {words}")
