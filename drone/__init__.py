@@ -1,1 +1,1 @@
-"""Drone patrols: planning, autopilot, telemetry, georeference. Not built yet; ARCHITECTURE.md says what comes here."""
+"""Drone patrols: telemetry, georeference and replay of recordings; ARCHITECTURE.md says what comes where."""
