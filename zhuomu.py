@@ -24,6 +24,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "drone": ("drone.cli", "app", "Patrols from the air. 无人机巡查。"),
     "model": ("models.cli", "app", "Train, measure, export and list networks. 模型。"),
     "bench detect": ("bench.detect", "detect", "What a look costs: network, whole path, INT8, peers. 识别速度。"),
+    "drone": ("drone.cli", "app", "Drone patrols: plan, fly, place what was seen. 无人机。"),
     "wire": ("edge.wire.cli", "wire", "Write the contract's JSON Schema and AsyncAPI files. 接口文件。"),
 }
 GROUPS: dict[str, str] = {"bench": "Measure this machine. 性能测试。"}
