@@ -14,7 +14,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "kiosk": ("edge.kiosk.cli", "kiosk", "Watch the street: cameras in, candidates out. 岗亭节点。"),
     "handset": ("edge.handset.cli", "app", "Disposal handsets. 处置通。"),
     "gateway": ("gateway.cli", "gateway", "The centre's intake and console. 中心网关。"),
-    "registry": ("gateway.cli", "registry", "The embedded case registry. 案件库。"),
+    "registry": ("gateway.registry.cli", "app", "The embedded case registry. 案件库。"),
     "broker": ("edge.link.cli", "broker", "The embedded MQTT broker. 内置消息服务器。"),
     "street": ("edge.sim.cli", "app", "The sample street with exact truth. 样例街道。"),
     "detect": ("detectors.cli", "detect", "Detections on pictures, folders and videos. 图像识别。"),

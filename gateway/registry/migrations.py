@@ -10,21 +10,19 @@ from gateway.database import Migrations
 
 _PLACES_2 = ("class_code", "department", "district", "subdistrict", "patrol_area", "cell")
 _DUES_2 = ("verify_due", "file_due", "dispatch_due", "dispose_due", "check_due", "close_due")
-_DONE_2 = tuple(
-    [
-        "verified",
-        "filed",
-        "rejected",
-        "dispatched",
-        "returned",
-        "disposed",
-        "extended",
-        "reworked",
-        "checked",
-        "closed",
-        "cancelled",
-        "exempted",
-    ]
+_DONE_2 = (
+    "verified",
+    "filed",
+    "rejected",
+    "dispatched",
+    "returned",
+    "disposed",
+    "extended",
+    "reworked",
+    "checked",
+    "closed",
+    "cancelled",
+    "exempted",
 )
 _FIRST_2 = {"filed": "filed", "rejected": "rejected", "dispatched": "dispatched", "returned": "returned"}
 _FIRST_2 |= {"disposed": "disposed", "rework": "reworked", "closed": "closed"}
