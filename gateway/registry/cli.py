@@ -22,6 +22,7 @@ from gateway.database import Database, SchemaMismatch, sqlite_url
 from gateway.registry import city as places
 from gateway.registry import evaluation, sheet, standard, tables
 from gateway.registry.cases import Rules
+from gateway.registry.clocks import BEIJING
 from gateway.registry.migrations import MIGRATIONS
 from gateway.registry.simulate import REPORTS_A_DAY, Simulation
 from gateway.registry.standard_check import problems, refuse
@@ -149,7 +150,7 @@ def evaluate(
 ) -> None:
     """The indicators of a month for city, districts, subdistricts, departments, patrol areas. 综合评价。"""
     filing, where, first = _table(table), _city(city), _day(f"{month}-01")
-    until = datetime.combine(_day(as_of), datetime.min.time(), evaluation.BEIJING) if as_of else None
+    until = datetime.combine(_day(as_of), datetime.min.time(), BEIJING) if as_of else None
     if not (data / DATABASE).exists():
         _fail(f"{data / DATABASE}: no such database; --data is the registry's data directory")
     try:
@@ -202,9 +203,8 @@ def _print(body: dict[str, object], as_json: bool) -> None:
     rows = body.get("rows")
     for row in rows if isinstance(rows, list) else []:
         rates = " ".join(f"{name}={figure['rate']}" for name, figure in row["indicators"].items())
-        sys.stdout.write(
-            f"{row['level']} {row['code']} {row['group']} score={row['score']} rank={row['rank']} {rates}\n"
-        )
+        head = f"{row['level']} {row['code']} {row['group']} score={row['score']} rank={row['rank']}"
+        sys.stdout.write(f"{head} {rates}\n")
 
 
 def _fail(text: str, code: int = 2) -> NoReturn:

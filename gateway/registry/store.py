@@ -64,6 +64,16 @@ class Registry:
         request = [case_id, type(command).__name__, msgspec.to_builtins(command)]
         return self._once(key, request, lambda work: work.command(case_id, command))
 
+    @property
+    def standard(self) -> Standard:
+        """The filing standard in force."""
+        return self._standard
+
+    @property
+    def groups(self) -> dict[str, str]:
+        """Subdistrict -> peer group A to E; empty without the city's places."""
+        return self._city.groups if self._city else {}
+
     @contextmanager
     def batch(self) -> Iterator["Work"]:
         """Many commands in one transaction, each at a time of its own (`Work.now`); all of them are kept, or none."""

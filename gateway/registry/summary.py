@@ -4,10 +4,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from gateway.registry.tables import cases, events
-
-_ONCE = ("filed", "rejected", "dispatched", "returned", "disposed", "extended", "reworked", "checked", "closed")
-_ONCE += ("cancelled", "exempted", "verified")
+from gateway.registry.tables import DONE, cases, events
 
 
 def outcome(tx: sa.Connection, bulletin: dict[str, Any]) -> dict[str, Any]:
@@ -17,12 +14,12 @@ def outcome(tx: sa.Connection, bulletin: dict[str, Any]) -> dict[str, Any]:
     are of all cases in the database.
     """
     c = cases.c
-    marks = [sa.func.count(c[name]).label(name) for name in _ONCE]
+    marks = [sa.func.count(c[name]).label(name) for name in DONE]
     row = tx.execute(sa.select(sa.func.count().label("reports"), *marks)).mappings().one()
     by_state: dict[str, int] = {}
     for state, many in tx.execute(sa.select(c.state, sa.func.count()).group_by(c.state).order_by(c.state)):
         by_state[state] = many
-    city = next((line["indicators"] for line in bulletin["rows"] if line["level"] == "city"), {})
+    city: dict[str, Any] = next((line["indicators"] for line in bulletin["rows"] if line["level"] == "city"), {})
     closing = city.get("closing_in_time", {"numerator": 0, "denominator": 0})
     return {
         **row,
