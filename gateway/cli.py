@@ -14,7 +14,6 @@ from edge.link.settings import SettingsError, load
 from gateway.database import SchemaMismatch
 from gateway.ports import PortInUse
 from gateway.registry.settings import RegistrySettings
-from gateway.registry.versions import VersionChanged
 from gateway.settings import GatewaySettings
 
 T = TypeVar("T", bound=msgspec.Struct)
@@ -65,7 +64,7 @@ def registry(
         from gateway.registry import service  # after the settings: a wrong line is told at once
 
         service.run(settings)
-    except (SettingsError, PortInUse, SchemaMismatch, VersionChanged) as error:
+    except (SettingsError, PortInUse, SchemaMismatch) as error:
         _fail(str(error))
     except (OSError, sqlalchemy.exc.SQLAlchemyError) as error:
         _fail(_in_one_line(error))

@@ -29,7 +29,6 @@ from gateway.registry.standard_check import problems, refuse
 from gateway.registry.standard_toml import text_of
 from gateway.registry.store import Registry
 from gateway.registry.summary import outcome
-from gateway.registry.versions import VersionChanged
 
 app = typer.Typer(no_args_is_help=False, help="The embedded case registry. 案件库。")
 table_app = typer.Typer(no_args_is_help=True, help="The filing standard. 立案标准。")
@@ -175,7 +174,7 @@ def _open(folder: Path) -> Database:
 def _table(path: Path | None) -> standard.Standard:
     try:
         return standard.read(path) if path else standard.read()
-    except (SettingsError, VersionChanged) as error:
+    except SettingsError as error:
         _fail(str(error))
 
 

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 import msgspec
 import sqlalchemy as sa
 
+from gateway.database import SchemaMismatch
 from gateway.registry.standard import Standard
 from gateway.registry.tables import standards
 
 
-class VersionChanged(RuntimeError):
+class VersionChanged(SchemaMismatch):
     """A version that cases were filed under has another content now; `str()` says what to do."""
 
 
