@@ -16,15 +16,13 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "rules": ("edge.kiosk.rules_cli", "app", "Check rule files, replay them over what was seen. 立案规则。"),
     "handset": ("edge.handset.cli", "app", "Disposal handsets. 处置通。"),
     "gateway": ("gateway.commands", "app", "The centre's intake and console. 中心网关。"),
-    "registry": ("gateway.cli", "registry", "The embedded case registry. 案件库。"),
+    "registry": ("gateway.registry.cli", "app", "The embedded case registry. 案件库。"),
     "broker": ("edge.link.cli", "broker", "The embedded MQTT broker. 内置消息服务器。"),
     "street": ("edge.sim.cli", "app", "The sample street with exact truth. 样例街道。"),
-    "drone": ("drone.cli", "app", "Drone patrols: plan, fly, see. 无人机巡查。"),
     "detect": ("detectors.cli", "detect", "Detections on pictures, folders and videos. 图像识别。"),
     "drone": ("drone.cli", "app", "Patrols from the air. 无人机巡查。"),
     "model": ("models.cli", "app", "Train, measure, export and list networks. 模型。"),
     "bench detect": ("bench.detect", "detect", "What a look costs: network, whole path, INT8, peers. 识别速度。"),
-    "drone": ("drone.cli", "app", "Drone patrols: plan, fly, place what was seen. 无人机。"),
     "wire": ("edge.wire.cli", "wire", "Write the contract's JSON Schema and AsyncAPI files. 接口文件。"),
 }
 GROUPS: dict[str, str] = {"bench": "Measure this machine. 性能测试。"}

@@ -25,6 +25,8 @@ _FEED_KINDS: dict[str, feed.Kind] = {
     "disposed": "disposal",
     "verdict": "verdict",
     "closed": "closed",
+    "force_closed": "closed",
+    "cancelled": "closed",
     "rework": "rework",
 }
 _STATES = {
@@ -41,6 +43,10 @@ _STATES = {
     "rework": "rework",
     "needs_person": "needs_person",
     "closed": "closed",
+    "force_closed": "closed",
+    "cancelled": "closed",
+    "suspended": "suspended",
+    "resumed": "filed",
 }
 
 

@@ -8,7 +8,7 @@ from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, Field
 
 from edge.wire import CaseClass
-from gateway.registry import queries
+from gateway.registry import api_evaluation, api_people, queries
 from gateway.registry.cases import Answer, CrewStep, Decide, File, Refused, Reject
 from gateway.registry.store import KeyReused, Registry, UnknownCase
 
@@ -89,7 +89,9 @@ def build(registry: Registry) -> FastAPI:
     app = FastAPI(title="zhuomu registry", docs_url=None, redoc_url=None)
     _add_errors(app)
     _add_steps(app, registry)
+    api_people.add(app, registry)
     _add_queries(app, registry)
+    api_evaluation.add(app, registry)
     return app
 
 

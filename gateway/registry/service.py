@@ -8,8 +8,9 @@ from sqlalchemy.exc import OperationalError
 
 from gateway.database import Database
 from gateway.ports import listen
-from gateway.registry import api, open311, standard, tables
+from gateway.registry import api, city, open311, standard, tables
 from gateway.registry.cases import Rules
+from gateway.registry.migrations import MIGRATIONS
 from gateway.registry.settings import RegistrySettings
 from gateway.registry.store import Registry
 from gateway.server import Server, ready_line
@@ -20,16 +21,18 @@ log = structlog.get_logger()
 
 
 def run(settings: RegistrySettings) -> None:
-    """Serve until SIGTERM or SIGINT. Raises SettingsError, PortInUse, SchemaMismatch before anything is written."""
+    """Serve until SIGTERM or SIGINT. Raises SettingsError, PortInUse, SchemaMismatch, VersionChanged before
+    anything is served."""
     table = standard.read(Path(settings.standard)) if settings.standard else standard.read()
+    places = city.read(Path(settings.city)) if settings.city else None
     sock = listen(settings.host, settings.port)
     Path(settings.data).mkdir(parents=True, exist_ok=True)
-    database = Database(settings.url(), tables.metadata, tables.SCHEMA_VERSION)
-    registry = Registry(database, table, rules(settings), frozenset(settings.auto_file), utc_now)
+    database = Database(settings.url(), tables.metadata, tables.SCHEMA_VERSION, MIGRATIONS)
+    registry = Registry(database, table, rules(settings), frozenset(settings.auto_file), utc_now, places)
     timers = Timers(registry)
     app = api.build(registry)
     # A citizen's report is always verified by a person (核实): the registry behind the door files nothing by itself.
-    verified = Registry(database, table, rules(settings), frozenset(), utc_now)
+    verified = Registry(database, table, rules(settings), frozenset(), utc_now, places)
     door = open311.open_door(app, settings.citizens, Path(settings.data), verified, table)
     server = Server(app, sock, on_started=lambda: ready_line("registry.ready", sock))
     timers.start()
@@ -43,7 +46,14 @@ def run(settings: RegistrySettings) -> None:
 
 def rules(settings: RegistrySettings) -> Rules:
     """The machine's numbers out of the settings."""
-    return Rules(tuple(settings.crews), settings.recheck_s, settings.recheck_limit, settings.check_timeout_s)
+    return Rules(
+        crews=tuple(settings.crews),
+        recheck_s=settings.recheck_s,
+        recheck_limit=settings.recheck_limit,
+        check_timeout_s=settings.check_timeout_s,
+        extensions_max=settings.extensions_max,
+        feed_back_by_person=settings.feed_back_by_person,
+    )
 
 
 class Timers:

@@ -12,7 +12,9 @@ class RegistrySettings(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown
 
     `auto_file`: classes (`stall`) or codes (`04-06`) that are filed (立案) without a person. Empty by default:
     Administrative Penalty Law art. 41 wants a person's review before a device's record is evidence, so a city that
-    switches this on takes that review over into its own procedure.
+    switches this on takes that review over into its own procedure. `standard`: the filing standard (TOML), the demo
+    table unless named; `city`: the city's places (JSON, see `zhuomu registry city`), by which cases count for a
+    subdistrict. `feed_back_by_person`: a disposal is checked when the department has fed back (反馈), not before.
     """
 
     data: str = "zhuomu-data/registry"
@@ -20,11 +22,14 @@ class RegistrySettings(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown
     port: int = 8081
     database_url: str = ""
     standard: str = ""
+    city: str = ""
     auto_file: list[str] = []
     crews: list[str] = []
     recheck_s: float = 10.0
     recheck_limit: int = 5
     check_timeout_s: float = 300.0
+    extensions_max: int = 1
+    feed_back_by_person: bool = False
     citizens: str = ""  # the TOML file of the citizens' door (Open311); "" leaves it shut
     log_level: str = "info"
 

@@ -2,27 +2,31 @@
 
 import hashlib
 import json
-from collections.abc import Callable
-from datetime import datetime, timedelta, timezone
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
 import sqlalchemy as sa
 
 from gateway.database import Database
-from gateway.registry.cases import Case, Command, Dispatch, Due, Event, File, Refused, Rules, State
+from gateway.registry import versions
+from gateway.registry.cases import Case, Command, Dispatch, Due, Event, File, Refused, Rules, State, Terms
+from gateway.registry.city import City
+from gateway.registry.clocks import BEIJING
+from gateway.registry.journal import Journal, UnknownCase
 from gateway.registry.loop import step
+from gateway.registry.loop_verify import reported
 from gateway.registry.standard import Standard
-from gateway.registry.tables import cases, counters, events, idempotency
+from gateway.registry.tables import cases, idempotency
 from gateway.times import Clock, to_text
 
-BEIJING = timezone(timedelta(hours=8))  # no daylight saving since 1991
+__all__ = ["KeyReused", "Registry", "UnknownCase"]
+
 DUE_ROWS = 200
 AnswerBody = dict[str, Any]
-
-
-class UnknownCase(LookupError):
-    """No case has this id."""
 
 
 class KeyReused(ValueError):
@@ -30,25 +34,53 @@ class KeyReused(ValueError):
 
 
 class Registry:
-    """All that changes a case goes through here."""
+    """All that changes a case goes through here. Raises VersionChanged when its standard is not what it was."""
 
     def __init__(
-        self, database: Database, standard: Standard, rules: Rules, auto_file: frozenset[str], clock: Clock
+        self,
+        database: Database,
+        standard: Standard,
+        rules: Rules,
+        auto_file: frozenset[str],
+        clock: Clock,
+        city: City | None = None,
     ) -> None:
         self.database = database
         self._standard = standard
-        self._rules = rules
+        self._rules = replace(rules, work_time=standard.work_time, stages=standard.stages)
         self._auto_file = auto_file
         self._clock = clock
+        self._city = city
+        with database.write() as tx:
+            versions.keep(tx, standard, to_text(clock()))
+            self._known = versions.kept(tx)
 
     def report(self, key: str, body: dict[str, Any]) -> AnswerBody:
         """A report (上报) of an incident; files and dispatches at once where the city switched that on."""
-        return self._once(key, ["report", body], lambda tx, now: self._report(tx, body, now))
+        return self._once(key, ["report", body], lambda work: work.report(body))
 
     def command(self, case_id: str, command: Command, key: str = "") -> AnswerBody:
         """One step of a case. Raises UnknownCase, Refused, KeyReused."""
         request = [case_id, type(command).__name__, msgspec.to_builtins(command)]
-        return self._once(key, request, lambda tx, now: self._command(tx, case_id, command, now))
+        return self._once(key, request, lambda work: work.command(case_id, command))
+
+    @property
+    def standard(self) -> Standard:
+        """The filing standard in force."""
+        return self._standard
+
+    @property
+    def groups(self) -> dict[str, str]:
+        """Subdistrict -> peer group A to E; empty without the city's places."""
+        return self._city.groups if self._city else {}
+
+    @contextmanager
+    def batch(self) -> Iterator["Work"]:
+        """Many commands in one transaction, each at a time of its own (`Work.now`); all of them are kept, or none."""
+        with self.database.write() as tx:
+            work = self._work(tx)
+            yield work
+            work.journal.flush()
 
     def tick(self) -> int:
         """Run what is due: dispatches, checks asked again, checks without answer. Returns how many steps."""
@@ -59,56 +91,17 @@ class Registry:
         return sum(self._run_due(case_id) for case_id in ids)
 
     def _run_due(self, case_id: str) -> int:
-        with self.database.write() as tx:
-            now = self._clock()
-            case = _load(tx, case_id)
+        with self.batch() as work:
             try:
-                self._advance(tx, case, Due() if case.state is State.CHECKING else self._dispatch(tx), now)
+                work.due(case_id)
             except Refused:
                 return 0
         return 1
 
-    def _report(self, tx: sa.Connection, body: dict[str, Any], now: datetime) -> AnswerBody:
-        known = tx.scalar(sa.select(cases.c.case_id).where(cases.c.incident_id == body["incident_id"]))
-        if known is not None:
-            return _answer(_load(tx, known))
-        case = self._new_case(tx, body, now)
-        row = {"case_id": case.case_id, "incident_id": case.incident_id, "report": body}
-        tx.execute(sa.insert(cases), {**row, **_columns(case)})
-        told = self._standard.knows(case.class_code)
-        note = "" if told else f"class code {case.class_code} is not in standard {self._standard.version}"
-        actor = f"{body.get('device', '')}/{body.get('camera', '')}"
-        _write_event(tx, case, case, Event("reported", actor, note, {"standard": self._standard.version}), now)
-        if told and self._auto_file & {case.case_class, case.class_code}:
-            case = self._advance(tx, case, File("auto_file", "class switched on by the city"), now)
-            case = self._advance(tx, case, self._dispatch(tx), now)
-        return _answer(case)
+    def _work(self, tx: sa.Connection) -> "Work":
+        return Work(Journal(tx), self._clock(), self._standard, self._rules, self._auto_file, self._known, self._city)
 
-    def _new_case(self, tx: sa.Connection, body: dict[str, Any], now: datetime) -> Case:
-        day = now.astimezone(BEIJING).strftime("%Y%m%d")
-        number = _next(tx, f"case-{day}")
-        names = ("incident_id", "case_class", "class_code", "label", "lat", "lon")
-        values = {name: body[name] for name in names}
-        limit = self._standard.limit_hours(body["class_code"])
-        return Case(case_id=f"{day}-{number:06d}", reported_at=now, limit_hours=limit, **values)
-
-    def _command(self, tx: sa.Connection, case_id: str, command: Command, now: datetime) -> AnswerBody:
-        case = self._advance(tx, _load(tx, case_id), command, now)
-        if case.state is not State.FILED:
-            return _answer(case)
-        return _answer(self._advance(tx, case, self._dispatch(tx), now))
-
-    def _dispatch(self, tx: sa.Connection) -> Dispatch:
-        return Dispatch(_next(tx, "round_robin") - 1)
-
-    def _advance(self, tx: sa.Connection, case: Case, command: Command, now: datetime) -> Case:
-        after, happened = step(case, command, now, self._rules)
-        for event in happened:
-            _write_event(tx, case, after, event, now)
-        tx.execute(sa.update(cases).where(cases.c.case_id == case.case_id).values(_columns(after)))
-        return after
-
-    def _once(self, key: str, request: list[Any], run: Callable[[sa.Connection, datetime], AnswerBody]) -> AnswerBody:
+    def _once(self, key: str, request: list[Any], run: Callable[["Work"], AnswerBody]) -> AnswerBody:
         digest = hashlib.sha256(json.dumps(request, sort_keys=True, default=str).encode()).hexdigest()
         with self.database.write() as tx:
             before = tx.execute(sa.select(idempotency).where(idempotency.c.key == key)).mappings().first()
@@ -116,45 +109,106 @@ class Registry:
                 raise KeyReused(f"Idempotency-Key '{key}' was used for another request")
             if before is not None:
                 return dict(before["answer"])
-            now = self._clock()
-            answer = run(tx, now)
+            work = self._work(tx)
+            answer = run(work)
+            work.journal.flush()
             if key:
-                row = {"key": key, "request_hash": digest, "answer": answer, "at": to_text(now)}
+                row = {"key": key, "request_hash": digest, "answer": answer, "at": to_text(work.now)}
                 tx.execute(sa.insert(idempotency), row)
         return answer
 
 
-def _load(tx: sa.Connection, case_id: str) -> Case:
-    body = tx.scalar(sa.select(cases.c.body).where(cases.c.case_id == case_id))
-    if body is None:
-        raise UnknownCase(f"no case '{case_id}'")
-    return msgspec.json.decode(body, type=Case)
+class Work:
+    """Commands inside one transaction, at the time `now`."""
 
+    def __init__(
+        self,
+        journal: Journal,
+        now: datetime,
+        standard: Standard,
+        rules: Rules,
+        auto_file: frozenset[str],
+        known: dict[str, Standard],
+        city: City | None,
+    ) -> None:
+        self.journal = journal
+        self.now = now
+        self._standard = standard
+        self._rules = rules
+        self._auto_file = auto_file
+        self._known = known
+        self._city = city
 
-def _columns(case: Case) -> dict[str, Any]:
-    due_at = to_text(case.due_at) if case.due_at else None
-    return {"state": str(case.state), "due_kind": case.due_kind, "due_at": due_at, "body": msgspec.json.encode(case)}
+    def report(self, body: dict[str, Any]) -> AnswerBody:
+        """A report of an incident, once; the case that it has."""
+        known = self.journal.find(body["incident_id"])
+        if known is not None:
+            return _answer(known)
+        case = self._new_case(body)
+        self.journal.new(case, body)
+        told = self._standard.knows(case.class_code)
+        note = "" if told else f"class code {case.class_code} is not in standard {self._standard.version}"
+        actor = f"{body.get('device', '')}/{body.get('camera', '')}"
+        self.journal.put(case, case, [Event("reported", actor, note, {"standard": self._standard.version})], self.now)
+        if told and self._auto_file & {case.case_class, case.class_code}:
+            case = self._advance(case, File("auto_file", "class switched on by the city"))
+            case = self._advance(case, self._dispatch())
+        return _answer(case)
 
+    def command(self, case_id: str, command: Command) -> AnswerBody:
+        """One step of a case, and the dispatch that follows from it. Raises UnknownCase, Refused."""
+        before = self.journal.load(case_id)
+        if isinstance(command, File):
+            command = replace(command, terms=self._terms(before))
+        case = self._advance(before, command)
+        if case.state is not State.FILED or before.state is State.FILED:
+            return _answer(case)
+        return _answer(self._advance(case, self._dispatch()))
 
-def _write_event(tx: sa.Connection, before: Case, after: Case, event: Event, now: datetime) -> None:
-    row: dict[str, Any] = {
-        "case_id": after.case_id,
-        "incident_id": after.incident_id,
-        "kind": event.kind,
-        "actor": event.actor,
-    }
-    row |= {"reason": event.reason, "at": to_text(now), "data": event.data}
-    tx.execute(sa.insert(events), {**row, "state_before": str(before.state), "state_after": str(after.state)})
+    def due(self, case_id: str) -> None:
+        """What a case's timer asks for. Raises UnknownCase, Refused."""
+        case = self.journal.load(case_id)
+        self._advance(case, Due() if case.state is State.CHECKING else self._dispatch())
+
+    def _new_case(self, body: dict[str, Any]) -> Case:
+        day = self.now.astimezone(BEIJING).strftime("%Y%m%d")
+        number = self.journal.next(f"case-{day}")
+        names = ("incident_id", "case_class", "class_code", "label", "lat", "lon")
+        values = {name: body[name] for name in names}
+        terms = self._terms_of(body["class_code"])
+        if self._city is not None:
+            place = self._city.locate(body["lat"], body["lon"])
+            values |= {"cell": place.cell, "patrol_area": place.patrol_area} if place else {}
+        values |= {"limit_hours": terms.limit_hours, "limit_unit": terms.limit_unit}
+        values |= {"standard": terms.standard, "department": terms.department}
+        return reported(Case(case_id=f"{day}-{number:06d}", reported_at=self.now, **values), self._rules)
+
+    def _terms(self, case: Case) -> Terms | None:
+        """The standard in force, for a case that was reported under another version. Raises Refused."""
+        if case.standard in ("", self._standard.version):
+            return None
+        try:
+            found = versions.translate(case.class_code, case.standard, self._standard.version, self._known)
+        except versions.UnknownVersion as error:
+            raise Refused(f"cannot file {case.case_id}: {error}") from error
+        if len(found.codes) != 1:
+            choice = f"is one of {', '.join(found.codes)}" if found.codes else "has no class that follows it"
+            raise Refused(f"cannot file {case.case_id}: {case.class_code} {choice} in version {self._standard.version}")
+        return self._terms_of(found.codes[0])
+
+    def _terms_of(self, code: str) -> Terms:
+        limit = self._standard.limit(code)
+        hours = self._standard.work_time.span(limit) / timedelta(hours=1)
+        return Terms(self._standard.version, code, self._standard.responsible(code), hours, limit.unit)
+
+    def _dispatch(self) -> Dispatch:
+        return Dispatch(self.journal.next("round_robin") - 1)
+
+    def _advance(self, case: Case, command: Command) -> Case:
+        after, happened = step(case, command, self.now, self._rules)
+        self.journal.put(case, after, happened, self.now)
+        return after
 
 
 def _answer(case: Case) -> AnswerBody:
     return {"case_id": case.case_id, "incident_id": case.incident_id, "state": str(case.state)}
-
-
-def _next(tx: sa.Connection, name: str) -> int:
-    """The next number of a counter; cannot race, since it is inside the one writing transaction."""
-    mine = counters.c.name == name
-    if not tx.execute(sa.update(counters).where(mine).values(value=counters.c.value + 1)).rowcount:
-        tx.execute(sa.insert(counters), {"name": name, "value": 1})
-    value: int = tx.execute(sa.select(counters.c.value).where(mine)).scalar_one()
-    return value

@@ -1,12 +1,30 @@
-"""Every table of the registry's database, schema version 1; a change here is a new version with a migration."""
+"""Every table of the registry's database, schema version 2; a change here is a new version with a migration."""
 
 import sqlalchemy as sa
 
 from gateway.database import schema_table
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 metadata = sa.MetaData()
 schema = schema_table(metadata)
+
+# Where a case counts in the evaluation, and the instants of `cases.Times`, each in a column of its name.
+PLACES = ("class_code", "department", "district", "subdistrict", "patrol_area", "cell")
+DUES = ("verify_due", "file_due", "dispatch_due", "dispose_due", "check_due", "close_due")
+DONE = (
+    "verified",
+    "filed",
+    "rejected",
+    "dispatched",
+    "returned",
+    "disposed",
+    "extended",
+    "reworked",
+    "checked",
+    "closed",
+    "cancelled",
+    "exempted",
+)
 
 cases = sa.Table(
     "cases",
@@ -18,8 +36,14 @@ cases = sa.Table(
     sa.Column("due_at", sa.Text, nullable=True),
     sa.Column("body", sa.LargeBinary, nullable=False),
     sa.Column("report", sa.JSON, nullable=False),
+    sa.Column("reported_at", sa.Text, nullable=False, server_default=""),
+    sa.Column("reject_cause", sa.Text, nullable=False, server_default=""),
+    *(sa.Column(name, sa.Text, nullable=False, server_default="") for name in PLACES),
+    *(sa.Column(name, sa.Text, nullable=True) for name in (*DUES, *DONE)),
     sa.Index("cases_due", "due_at"),
     sa.Index("cases_state", "state", "case_id"),
+    sa.Index("cases_reported_at", "reported_at"),
+    *(sa.Index(f"cases_{name}", name) for name in (*DUES, "filed")),
 )
 # Rows are only ever added.
 events = sa.Table(
@@ -52,4 +76,14 @@ counters = sa.Table(
     metadata,
     sa.Column("name", sa.Text, primary_key=True),
     sa.Column("value", sa.BigInteger, nullable=False),
+)
+# Every version of the filing standard that was ever in force here, as it was.
+standards = sa.Table(
+    "standards",
+    metadata,
+    sa.Column("version", sa.Text, primary_key=True),
+    sa.Column("city", sa.Text, nullable=False),
+    sa.Column("sha256", sa.Text, nullable=False),
+    sa.Column("body", sa.LargeBinary, nullable=False),
+    sa.Column("first_used_at", sa.Text, nullable=False),
 )

@@ -1,0 +1,42 @@
+"""Evaluation as HTTP: a month's figures, and the cases behind each of them."""
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+from fastapi import FastAPI, HTTPException, Query
+from fastapi.responses import Response
+
+from gateway.registry import evaluation
+from gateway.registry.indicators import BY_NAME
+from gateway.registry.store import Registry
+
+Month = Annotated[str, Query(pattern=r"^20\d{2}-(0[1-9]|1[0-2])$")]
+Level = Literal["city", "district", "subdistrict", "department", "patrol_area"]
+Part = Literal["numerator", "rest", "denominator"]
+_PARTS: dict[Part, bool | None] = {"numerator": True, "rest": False, "denominator": None}
+
+
+def add(app: FastAPI, registry: Registry) -> None:
+    """The routes below /evaluation."""
+
+    @app.get("/evaluation")
+    def month(month: Month) -> Response:
+        with registry.database.read() as tx:
+            body = evaluation.bulletin(tx, _period(month), registry.standard, registry.groups)
+        return _json(body | {"meanings": evaluation.meanings()})
+
+    @app.get("/evaluation/cases")
+    def cases(month: Month, indicator: str, level: Level, code: str, part: Part = "denominator") -> Response:
+        if indicator not in BY_NAME:
+            raise HTTPException(422, f"no indicator '{indicator}'; there are {', '.join(BY_NAME)}")
+        with registry.database.read() as tx:
+            found = evaluation.cases_of(tx, _period(month), indicator, level, code, _PARTS[part])
+        return _json({"cases": found})
+
+
+def _period(month: str) -> evaluation.Period:
+    return evaluation.month(int(month[:4]), int(month[5:]))
+
+
+def _json(body: Any) -> Response:
+    return Response(msgspec.json.encode(body), media_type="application/json")

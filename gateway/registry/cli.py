@@ -1,0 +1,211 @@
+"""The commands of `zhuomu registry`: serve, the filing standard, the city, a simulated month, evaluation."""
+
+import json
+import sys
+import tempfile
+import time
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import msgspec
+import sqlalchemy as sa
+import typer
+from rich.console import Console
+from rich.progress import Progress
+
+from edge.link.settings import SettingsError
+from edge.link.settings import load as load_toml
+from gateway.cli import Config, Data, Host, Port
+from gateway.cli import registry as serve
+from gateway.database import Database, SchemaMismatch, sqlite_url
+from gateway.registry import city as places
+from gateway.registry import evaluation, sheet, standard, tables
+from gateway.registry.cases import Rules
+from gateway.registry.clocks import BEIJING
+from gateway.registry.migrations import MIGRATIONS
+from gateway.registry.simulate import REPORTS_A_DAY, Simulation
+from gateway.registry.standard_check import problems, refuse
+from gateway.registry.standard_toml import text_of
+from gateway.registry.store import Registry
+from gateway.registry.summary import outcome
+
+app = typer.Typer(no_args_is_help=False, help="The embedded case registry. 案件库。")
+table_app = typer.Typer(no_args_is_help=True, help="The filing standard. 立案标准。")
+app.add_typer(table_app, name="standard")
+
+DATABASE = "registry.sqlite3"
+Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout")]
+Table = Annotated[Path | None, typer.Option("--standard", help="Filing standard (TOML); the demo table without it")]
+Places = Annotated[Path | None, typer.Option("--city", help="The city's places (JSON); the synthetic city without it")]
+
+
+@app.callback(invoke_without_command=True)
+def registry(
+    context: typer.Context, config: Config = None, data: Data = None, host: Host = None, port: Port = None
+) -> None:
+    """The embedded case registry: file, dispatch, dispose, check, close. 案件库。"""
+    if context.invoked_subcommand is None:
+        serve(config, data, host, port)
+
+
+@table_app.command("check")
+def check(
+    file: Annotated[Path, typer.Argument(help="The table (TOML)")],
+    before: Annotated[Path | None, typer.Option(help="The version that it follows: every code must lead on")] = None,
+) -> None:
+    """Is this table free of contradictions? One line for each; exit code 1 if there are any. 检查立案标准。"""
+    try:
+        table = load_toml(file, standard.Standard)
+        older = load_toml(before, standard.Standard) if before else None
+    except SettingsError as error:
+        _fail(str(error), 1)
+    found = problems(table, older)
+    for problem in found:
+        sys.stderr.write(f"{file}: {problem}\n")
+    if found:
+        raise typer.Exit(1)
+    sys.stdout.write(f"{file}: version {table.version} of {table.city}: {len(table.classes)} classes, in order\n")
+
+
+@table_app.command("import")
+def import_table(
+    file: Annotated[Path, typer.Argument(help="The city's table (.xlsx or .csv)")],
+    version: Annotated[str, typer.Option(help="Name of this version, for example 2026-1")],
+    city: Annotated[str, typer.Option(help="Whose table it is")],
+    out: Annotated[Path, typer.Option(help="TOML file to write")],
+) -> None:
+    """A city's spreadsheet into a table that runs; one line for every bad row, and then nothing is written."""
+    try:
+        table, bad = sheet.load(file, version, city)
+        for line in bad:
+            sys.stderr.write(f"{file}: {line}\n")
+        if table is None:
+            raise typer.Exit(1)
+        refuse(file, table)
+        out.write_text(text_of(table), encoding="utf-8")
+    except (sheet.SheetError, SettingsError, msgspec.ValidationError) as error:
+        _fail(str(error), 1)
+    except OSError as error:
+        _fail(f"{out}: cannot be written ({error.strerror}); choose another --out", 1)
+    sys.stdout.write(f"{out}: {len(table.classes)} classes; look over its stages, parties' groups and score\n")
+
+
+@app.command("city")
+def city(out: Annotated[Path | None, typer.Option(help="File to write; stdout without it")] = None) -> None:
+    """The synthetic city as JSON: an example of what a city's own file looks like. 样例城市。"""
+    body = msgspec.json.format(msgspec.json.encode(places.synthetic()), indent=1).decode() + "\n"
+    if out is None:
+        sys.stdout.write(body)
+    else:
+        out.write_text(body, encoding="utf-8")
+
+
+@app.command("simulate")
+def simulate(
+    days: Annotated[int, typer.Option(min=1, max=366, help="Local days")] = 30,
+    seed: Annotated[int, typer.Option(help="One seed, one month")] = 1,
+    start: Annotated[str, typer.Option(help="First day, YYYY-MM-DD")] = "2026-10-01",
+    reports: Annotated[int, typer.Option(min=1, max=100_000, help="Reports a day")] = REPORTS_A_DAY,
+    data: Annotated[Path | None, typer.Option(help="Keep the database in this empty directory")] = None,
+    table: Table = None,
+    city: Places = None,
+    as_json: Json = False,
+) -> None:
+    """A simulated month of the city through the registry, with its indicators. 模拟运行。"""
+    first, filing, where = _day(start), _table(table), _city(city)
+    if data is not None and (data / DATABASE).exists():
+        _fail(f"{data / DATABASE} exists already; name an empty directory, or evaluate it")
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = data or Path(scratch)
+        folder.mkdir(parents=True, exist_ok=True)
+        database = _open(folder)
+        crews = tuple(f"crew-{n}" for n in range(1, 21))
+        registry = Registry(database, filing, Rules(crews=crews), frozenset(), lambda: datetime.now(UTC), where)
+        simulation = Simulation(registry, filing, where, seed)
+        with Progress(console=Console(stderr=True), disable=not sys.stderr.isatty()) as progress:
+            task = progress.add_task("simulate", total=days * 12)
+            for _now in simulation.run(first, days, reports):
+                progress.advance(task)
+        body = {"seed": seed, "days": days, "start": start}
+        with database.read() as tx:
+            period = evaluation.days(first, days)
+            body |= outcome(tx, evaluation.bulletin(tx, period, filing, where.groups))
+        database.close()
+    _print(body | {"elapsed_s": round(time.monotonic() - began, 1)}, as_json)
+
+
+@app.command("evaluate")
+def evaluate(
+    data: Annotated[Path, typer.Option(help="The registry's data directory")],
+    month: Annotated[str, typer.Option(help="YYYY-MM, local time")],
+    as_of: Annotated[
+        str, typer.Option(help="YYYY-MM-DD: what came later does not count; the month's end by default")
+    ] = "",
+    table: Table = None,
+    city: Places = None,
+    as_json: Json = False,
+) -> None:
+    """The indicators of a month for city, districts, subdistricts, departments, patrol areas. 综合评价。"""
+    filing, where, first = _table(table), _city(city), _day(f"{month}-01")
+    until = datetime.combine(_day(as_of), datetime.min.time(), BEIJING) if as_of else None
+    if not (data / DATABASE).exists():
+        _fail(f"{data / DATABASE}: no such database; --data is the registry's data directory")
+    try:
+        database = _open(data)
+        with database.read() as tx:
+            period = evaluation.month(first.year, first.month, until)
+            body = evaluation.bulletin(tx, period, filing, where.groups)
+        database.close()
+    except (evaluation.PeriodError, SchemaMismatch) as error:
+        _fail(str(error))
+    _print(body | {"meanings": evaluation.meanings()}, as_json)
+
+
+def _open(folder: Path) -> Database:
+    try:
+        url = sqlite_url(folder / DATABASE)
+        return Database(url, tables.metadata, tables.SCHEMA_VERSION, MIGRATIONS)
+    except sa.exc.SQLAlchemyError as error:
+        _fail(f"{folder}: {str(error).splitlines()[0]}; check the directory")
+
+
+def _table(path: Path | None) -> standard.Standard:
+    try:
+        return standard.read(path) if path else standard.read()
+    except SettingsError as error:
+        _fail(str(error))
+
+
+def _city(path: Path | None) -> places.City:
+    try:
+        return places.read(path) if path else places.synthetic()
+    except SettingsError as error:
+        _fail(str(error))
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        _fail(f"'{text}' is no day; write YYYY-MM-DD")
+
+
+def _print(body: dict[str, object], as_json: bool) -> None:
+    if as_json:
+        sys.stdout.write(json.dumps(body, ensure_ascii=False) + "\n")
+        return
+    for name, value in body.items():
+        if isinstance(value, (str, int, float)):
+            sys.stdout.write(f"{name:24} {value}\n")
+    rows = body.get("rows")
+    for row in rows if isinstance(rows, list) else []:
+        rates = " ".join(f"{name}={figure['rate']}" for name, figure in row["indicators"].items())
+        head = f"{row['level']} {row['code']} {row['group']} score={row['score']} rank={row['rank']}"
+        sys.stdout.write(f"{head} {rates}\n")
+
+
+def _fail(text: str, code: int = 2) -> NoReturn:
+    sys.stderr.write(f"error: {text}\n")
+    raise typer.Exit(code)
