@@ -10,14 +10,16 @@ from detectors import Detections
 from edge.kiosk.checking import Checking
 from edge.kiosk.config import CameraSettings
 from edge.kiosk.filing import Filing
+from edge.kiosk.gating import GateSettings
 from edge.kiosk.tools import Tools
 from edge.watch.boxes import BLOCKERS, CASE_CLASS
 from edge.watch.camera import Shot
 from edge.watch.evidence import write_whole
+from edge.watch.lookout import Lookout, Plan
 from edge.watch.places import Habits, PlaceMemory, Sighting
 from edge.watch.rivals import Blocker
 from edge.watch.source import Source
-from edge.watch.view import ViewWatch, pack, unpack
+from edge.watch.view import CHECK_EVERY_S, ViewWatch, pack, unpack
 from edge.wire import Verify
 
 SIGHTING_SCORE_MIN = 0.25
@@ -32,11 +34,20 @@ class Watcher:
     `new_view`: forget how this camera's view looked and learn it anew.
     """
 
-    def __init__(self, camera: CameraSettings, tools: Tools, gone_s: float, new_view: bool = False) -> None:
+    def __init__(
+        self,
+        camera: CameraSettings,
+        tools: Tools,
+        gone_s: float,
+        new_view: bool = False,
+        gate: GateSettings | None = None,
+    ) -> None:
         self.camera = camera
         self._tools = tools
-        self._view = _view(camera, tools, new_view)
-        self._memory = PlaceMemory(camera.name, Habits(gone_s=gone_s), tools.store.spots(camera.name))
+        self._lookout = Lookout(gate.care()) if gate else None
+        self._view = _view(camera, tools, new_view, gate.view_s if gate else CHECK_EVERY_S)
+        habits = gate.habits(gone_s) if gate else Habits(gone_s=gone_s)
+        self._memory = PlaceMemory(camera.name, habits, tools.store.spots(camera.name))
         self._filing = Filing(camera, tools, self._view)
         self._checking = Checking(camera.name, tools, self._memory, self._view)
         self._saved_s = 0.0
@@ -56,11 +67,28 @@ class Watcher:
         has not gone, and nothing new is believed."""
         fault = self._view.fault(shot.image, shot.mono_s)
         self._tell(fault)
-        found = self._tools.detector.detect(shot.image)
+        self.settle(shot, Plan(), fault, self._tools.detector.detect(shot.image))
+
+    def plan(self, shot: Shot) -> tuple[Plan, str]:
+        """With the gate on: what of this frame the network should see, and what is wrong with the view. Then `settle`.
+        The frame's colours are not worked out where grey tells enough."""
+        if self._lookout is None:
+            raise ValueError("this camera has no gate; call take")
+        checked = self._checking.due(shot.mono_s)
+        whole = checked or any(self._filing.would(spot, shot.at) for spot in self._memory.spots)
+        plan = self._lookout.plan(shot.luma, self._memory.spots, shot.mono_s, whole)
+        look = plan.upset or self._view.due(shot.mono_s)
+        fault = self._view.fault(shot.image, shot.mono_s, now=plan.upset) if look else self._view.text
+        self._tell(fault)
+        return (Plan(whole=checked) if fault else plan), fault
+
+    def settle(self, shot: Shot, plan: Plan, fault: str, found: Detections) -> None:
+        """What the network found where it looked."""
         sightings, blockers = _sort(found)
         if not fault:
-            self._remember([s for s in sightings if s.score >= SIGHTING_SCORE_MIN], blockers, shot, found)
-        self._checking.look(shot, sightings, [b.box for b in blockers], found)
+            self._remember([s for s in sightings if s.score >= SIGHTING_SCORE_MIN], blockers, shot, found, plan)
+        if plan.whole:
+            self._checking.look(shot, sightings, [b.box for b in blockers], found)
         self.finish()
         self._save(shot.mono_s)
 
@@ -85,13 +113,23 @@ class Watcher:
 
     def health(self) -> dict[str, float | str]:
         """What the operator should know about this camera's view."""
-        return self._view.health()
+        looks = {f"looks_{what}": float(count) for what, count in self._lookout.counts.items()} if self._lookout else {}
+        return {**self._view.health(), **looks}
 
-    def _remember(self, sure: list[Sighting], blockers: list[Blocker], shot: Shot, found: Detections) -> None:
-        height, width = shot.image.shape[:2]
-        change = self._memory.update(sure, blockers, shot.at, shot.mono_s, (width, height))
-        for spot in change.due:
+    def _remember(
+        self, sure: list[Sighting], blockers: list[Blocker], shot: Shot, found: Detections, plan: Plan
+    ) -> None:
+        height, width = shot.size
+        change = self._memory.update(
+            sure, blockers, shot.at, shot.mono_s, (width, height), None if plan.whole else plan.sees, plan.unchanged
+        )
+        for spot in change.due if plan.whole else []:
             self._filing.consider(spot, shot, found)
+        for spot in [] if plan.whole else self._memory.spots:
+            self._filing.read(spot, shot)
+        if self._lookout is not None and not plan.idle:
+            seen = frozenset(spot.spot_id for spot in change.seen)
+            self._lookout.done(plan, shot.luma, self._memory.spots, seen, shot.mono_s)
         for spot in change.gone:
             log.info("place.gone", camera=self.camera.name, place=spot.spot_id, case_class=spot.case_class)
         self._filing.forget(change.forgotten + change.gone)
@@ -114,7 +152,7 @@ class Watcher:
                 log.info("view.good", camera=self.camera.name)
 
 
-def _view(camera: CameraSettings, tools: Tools, new_view: bool) -> ViewWatch:
+def _view(camera: CameraSettings, tools: Tools, new_view: bool, every_s: float) -> ViewWatch:
     """A camera's known view counts for its source, zones and calibration: who draws those anew has a new view. It is
     kept beside the anchors, one file a camera, readable by the device's owner alone: it is an unredacted picture."""
     drawn = msgspec.json.encode((camera.source, camera.zone, camera.calibration))
@@ -125,6 +163,7 @@ def _view(camera: CameraSettings, tools: Tools, new_view: bool) -> ViewWatch:
         live=Source(camera.source).live,
         kept=unpack(body[len(key) :]) if body.startswith(key) else None,
         keep=lambda reference: write_whole(path, key + pack(reference)),
+        every_s=every_s,
     )
 
 
