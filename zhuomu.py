@@ -11,7 +11,7 @@ import typer
 # of GROUPS, whose commands come from several rooms.
 COMMANDS: dict[str, tuple[str, str, str]] = {
     "up": ("edge.up.cli", "up", "The whole loop on this machine. 一条命令跑通全流程。"),
-    "kiosk": ("edge.kiosk.cli", "kiosk", "Watch the street: cameras in, candidates out. 岗亭节点。"),
+    "kiosk": ("edge.kiosk.cli", "app", "Watch the street: cameras in, candidates out. 岗亭节点。"),
     "handset": ("edge.handset.cli", "app", "Disposal handsets. 处置通。"),
     "gateway": ("gateway.cli", "gateway", "The centre's intake and console. 中心网关。"),
     "registry": ("gateway.cli", "registry", "The embedded case registry. 案件库。"),

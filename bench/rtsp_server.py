@@ -1,7 +1,8 @@
 """An RTSP server on loopback for measurements and tests: `rtsp_server.py NAME=FILE.mp4 ...`.
 
-GStreamer's server, run by the Python of the system: apt-get install python3-gi
-gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-good. Each client gets the file from its beginning, stream-copied. Prints {"port": N} when it listens; ends with its stdin.
+GStreamer's server, run by the Python of the system: apt-get install python3-gi gir1.2-gst-rtsp-server-1.0
+gstreamer1.0-plugins-good. Each client gets the file from its beginning, stream-copied. Prints {"port": N} when it
+listens; ends with its stdin.
 """
 
 from __future__ import annotations

@@ -66,7 +66,7 @@ class Decoder:
         self._tick(packet)
         self._keep(packet)
         if self.now_s < self._open_s:
-            return self._given(self._follow(packet))
+            return self._follow(packet)
         if self.long_gop:
             return self._thin(self._follow(packet))
         self._synced = False

@@ -18,11 +18,14 @@ Floats = NDArray[np.float32]
 Cells = NDArray[np.bool_]
 
 WIDTH_PX = 96  # of the small picture: a parked bicycle is some 5 cells wide
-SHADE_CELLS = 6.0  # light and shadow that spread over more than that are taken out
+SHADE_CELLS = 17  # a side: light and shadow that change little within that are taken out
+FITS = 3
+SURE = 9.0  # grey levels squared: where there is less structure than that the gain is taken for 1
 LEVEL_MIN = 4.0  # grey levels: less is no change
 NOISE_FIRST, NOISE_TIMES, NOISE_FOLLOW = 1.0, 4.0, 0.05
 GAIN_MIN, GAIN_MAX = 0.25, 4.0
 LIGHT_FOLLOW = 0.1  # what did not change follows the light by so much a picture
+STILL = 0.5  # of the limit: surely no longer changing
 BLOB_CELLS_MIN = 2
 LOOKS = 3  # the network is asked so often about a change before it is taken for known: it overlooks things at times
 UPSET_SHARE = 0.4  # of all cells: lights switched, lens covered, camera moved
@@ -68,7 +71,7 @@ class MotionGate:
         self._seen[quiet] += LIGHT_FOLLOW * (now[quiet] - self._seen[quiet])
         self._looks[quiet] = 0
         self._before, self._moving = now, moving
-        return Motion(moving, other & ~_grown(moving))
+        return Motion(moving, _blobs(other & ~_grown(moving) & (step < STILL * limit)))
 
     def looked(self, cells: Cells) -> None:
         """The network has seen these cells of the newest picture; after LOOKS looks they are known as they are now."""
@@ -110,14 +113,23 @@ def boxes_of(cells: Cells, width: int, height: int) -> list[Box]:
 
 
 def _unlike(now: Floats, before: Floats) -> Floats:
-    """Grey levels by which cells differ once the light's strength and slow shading are taken out."""
-    a, b = _fine(now), _fine(before)
-    gain = float((a * b).sum()) / max(float((b * b).sum()), 1e-6)
-    return np.asarray(np.abs(a - np.clip(gain, GAIN_MIN, GAIN_MAX) * b), np.float32)
+    """Grey levels by which cells differ once the light is taken out: around each cell the one picture is fitted to the
+    other with a gain and a shift, in which cells that differ much have no part (they are things, not light)."""
+    weight = np.ones(now.shape, np.float32)
+    differ = weight
+    for _ in range(FITS):
+        total = _around(weight) + 1e-3
+        a, b = _around(weight * now) / total, _around(weight * before) / total
+        both = _around(weight * now * before) / total - a * b
+        own = _around(weight * before * before) / total - b * b
+        gain = np.clip((both + SURE) / (own + SURE), GAIN_MIN, GAIN_MAX)
+        differ = np.abs(now - a - gain * (before - b))
+        weight = (differ < LEVEL_MIN).astype(np.float32)
+    return np.asarray(differ, np.float32)
 
 
-def _fine(values: Floats) -> Floats:
-    return np.asarray(values - cv2.GaussianBlur(values, (0, 0), SHADE_CELLS), np.float32)
+def _around(values: Floats) -> Floats:
+    return np.asarray(cv2.blur(values, (SHADE_CELLS, SHADE_CELLS)), np.float32)
 
 
 def _grown(cells: Cells) -> Cells:
