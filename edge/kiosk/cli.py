@@ -85,6 +85,4 @@ def discover(wait_s: Annotated[float, typer.Option(min=0.1, max=60.0, help="How 
         row = {"host": camera.host, "address": camera.address, "name": camera.name, "model": camera.model}
         sys.stdout.write(json.dumps(row, ensure_ascii=False) + "\n")
     if not found:
-        sys.stderr.write(
-            "no ONVIF camera answered; multicast does not pass routers, ask from the cameras' own network\n"
-        )
+        sys.stderr.write("no ONVIF camera answered; multicast passes no router, so ask from the cameras' network\n")

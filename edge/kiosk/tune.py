@@ -30,7 +30,7 @@ CALLS = 3
 
 @dataclass(frozen=True)
 class Cost:
-    """CPU seconds: of one look at a whole picture, by (network, size px); of one decoded key frame; of its grey look."""
+    """CPU seconds: of a look at a whole picture, by (network, size px); of one decoded key frame; of its grey look."""
 
     look_s: dict[tuple[str, int], float]
     key_s: float
@@ -54,7 +54,7 @@ class Proposal:
         words = "" if self.fits else " # more than fits: fewer cameras, or substreams with smaller pictures"
         return "\n".join(
             [
-                f"# measured: {cores} cores, a look {look_ms:.0f} ms, a key frame {1e3 * cost.key_s:.1f} ms of CPU time",
+                f"# {cores} cores; CPU time of a look {look_ms:.0f} ms, of a key frame {1e3 * cost.key_s:.1f} ms",
                 f"# {cameras} cameras take about {self.cpu_share:.0%} of the processor{words}",
                 "[model]",
                 f'path = "{self.network}"',

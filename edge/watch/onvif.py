@@ -1,7 +1,7 @@
 """Which ONVIF cameras are on this network: one WS-Discovery probe by multicast, and what answers within a few seconds.
 
 Own code because it is one datagram out and a few in: WS-Discovery 1.1 (OASIS, 2009), ONVIF Core Specification 7.3. An
-answer names the device's service address; the stream's address needs the camera's password, so it is left to the operator.
+answer names the device's service address; the stream's needs the camera's password and is left to the operator.
 """
 
 import socket

@@ -156,7 +156,7 @@ def _reason(error: Exception) -> str:
 def _options(source: Source) -> dict[str, Any]:
     spec = source.spec
     if spec.startswith("rtsp"):
-        return {"options": {"rtsp_transport": source.transport}}
+        return {"options": {"rtsp_transport": source.transport, "fpsprobesize": "0", "analyzeduration": "1000000"}}
     if spec.startswith("/dev/video"):
         return {"format": "v4l2"}
     if spec.startswith("tcp://"):
