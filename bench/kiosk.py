@@ -179,9 +179,9 @@ def spread(values: list[float]) -> dict[str, float | int]:
 
 def _chosen(text: str, known: Mapping[str, object], what: str) -> list[str]:
     wanted = [word.strip() for word in text.split(",") if word.strip()]
-    unknown = [word for word in wanted if word not in known]
-    if unknown or not wanted:
-        sys.stderr.write(f"no {what} {', '.join(unknown) or text!r}; choose from {', '.join(known)}\n")
+    unknown = [word for word in wanted if word not in known] or [text][: not wanted]
+    if unknown:
+        sys.stderr.write(f"no {what} {', '.join(unknown)}; choose from {', '.join(known)}\n")
         raise typer.Exit(2)
     return wanted
 
