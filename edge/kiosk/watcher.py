@@ -17,13 +17,14 @@ from edge.watch.camera import Shot
 from edge.watch.evidence import write_whole
 from edge.watch.lookout import Lookout, Plan
 from edge.watch.places import Habits, PlaceMemory, Sighting
-from edge.watch.rivals import Blocker
+from edge.watch.rivals import Blocker, standing
 from edge.watch.source import Source
 from edge.watch.view import CHECK_EVERY_S, ViewWatch, pack, unpack
 from edge.wire import Verify
 
 SIGHTING_SCORE_MIN = 0.25
 SAVE_EVERY_S = 2.0
+ASK_EVERY_S = 10.0  # with the gate on: between looks at the whole picture for one spot that the rules would file
 
 log = structlog.get_logger()
 
@@ -51,6 +52,7 @@ class Watcher:
         self._filing = Filing(camera, tools, self._view)
         self._checking = Checking(camera.name, tools, self._memory, self._view)
         self._saved_s = 0.0
+        self._asked_s: dict[str, float] = {}
         self._told = ""
 
     @property
@@ -75,12 +77,20 @@ class Watcher:
         if self._lookout is None:
             raise ValueError("this camera has no gate; call take")
         checked = self._checking.due(shot.mono_s)
-        whole = checked or any(self._filing.would(spot, shot.at) for spot in self._memory.spots)
+        whole = checked or self._nearly_due(shot)
         plan = self._lookout.plan(shot.luma, self._memory.spots, shot.mono_s, whole)
         look = plan.upset or self._view.due(shot.mono_s)
         fault = self._view.fault(shot.image, shot.mono_s, now=plan.upset) if look else self._view.text
         self._tell(fault)
         return (Plan(whole=checked) if fault else plan), fault
+
+    def _nearly_due(self, shot: Shot) -> bool:
+        """Whether a spot only waits for a look at the whole picture; one that such a look did not find is not asked
+        about again for a while."""
+        near = [spot.spot_id for spot in standing(self._memory.spots) if self._filing.would(spot, shot.at)]
+        new = [i for i in near if shot.mono_s - self._asked_s.get(i, float("-inf")) >= ASK_EVERY_S]
+        self._asked_s = {i: shot.mono_s if i in new else self._asked_s[i] for i in near}
+        return bool(new)
 
     def settle(self, shot: Shot, plan: Plan, fault: str, found: Detections) -> None:
         """What the network found where it looked."""

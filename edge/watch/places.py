@@ -127,6 +127,7 @@ class PlaceMemory:
         for spot in [s for s in self.spots if s.spot_id not in seen]:
             if spot.spot_id in unchanged:
                 spot.last_seen, spot.unseen_s = max(at, spot.last_seen), 0.0
+                spot.looks += looked is None or looked(spot.box)  # overlooked: less present, not less there
             elif looked is None or looked(spot.box):
                 self._miss(spot, blockers, step_s, change)
         change.seen = [spot for spot, _ in pairs]
