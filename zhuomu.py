@@ -12,8 +12,8 @@ import typer
 COMMANDS: dict[str, tuple[str, str, str]] = {
     "up": ("edge.up.cli", "up", "The whole loop on this machine. 一条命令跑通全流程。"),
     "evidence": ("edge.evidence.cli", "app", "Verify and export sealed evidence. 证据链。"),
-    "kiosk": ("edge.kiosk.cli", "app", "Watch the street: cameras in, candidates out. 岗亭节点。"),
     "rules": ("edge.kiosk.rules_cli", "app", "Check rule files, replay them over what was seen. 立案规则。"),
+    "kiosk": ("edge.kiosk.cli", "app", "Watch the street: cameras in, candidates out. 岗亭节点。"),
     "handset": ("edge.handset.cli", "app", "Disposal handsets. 处置通。"),
     "gateway": ("gateway.commands", "app", "The centre's intake and console. 中心网关。"),
     "registry": ("gateway.registry.cli", "app", "The embedded case registry. 案件库。"),
@@ -23,6 +23,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "drone": ("drone.cli", "app", "Patrols from the air. 无人机巡查。"),
     "model": ("models.cli", "app", "Train, measure, export and list networks. 模型。"),
     "bench detect": ("bench.detect", "detect", "What a look costs: network, whole path, INT8, peers. 识别速度。"),
+    "bench kiosk": ("bench.kiosk", "kiosk", "What watching a street costs and finds, three ways. 岗亭开销与检出。"),
     "wire": ("edge.wire.cli", "wire", "Write the contract's JSON Schema and AsyncAPI files. 接口文件。"),
 }
 GROUPS: dict[str, str] = {"bench": "Measure this machine. 性能测试。"}

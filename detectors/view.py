@@ -6,14 +6,13 @@ with a `Reference`: pictures of the same view in which nothing was wrong. The th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from skimage.measure import blur_effect
 
 from detectors.register import Features, Found, features, way_px
 from detectors.types import Image
@@ -27,6 +26,7 @@ DARK_P95 = 40  # grey level that 95 % of the pixels stay below
 BRIGHT_LEVEL, BRIGHT_SHARE = 250, 0.5  # half of the picture is burnt out
 BLUR_MAX = 0.60  # blur_effect (Crété-Roffet et al. 2007), 0 sharp to 1: 99 % of our street photographs are below 0.56
 BLUR_MORE, BLUR_MORE_MIN = 0.22, 0.10  # above the reference's own
+BLUR_KERNEL_PX = 11
 CELLS = (6, 8)  # rows, columns in which structure is compared
 STRUCTURE_MIN = 2.0  # grey levels, standard deviation of a cell's fine structure: below is flat
 LOST_SHARE = 0.35  # of the reference's structure: a cell with less shows something else, and flat
@@ -38,9 +38,6 @@ MOVED_SHARE = 0.008  # of the width: mean way of the four corners, 10 px of 1280
 FLAT_STD = 4.0  # grey levels: a part of a picture with less shows nothing (covered lens, fog)
 FROZEN_S = 60.0  # the very same pixels for that long: a living camera has noise
 REFERENCES_MAX = 9
-
-
-_blur_effect: Callable[[Grey], float] = blur_effect  # scikit-image has no types
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,8 +161,23 @@ def shrunk(image_bgr: Image) -> Grey:
 
 def blur_of(grey: Grey) -> float:
     """0 sharp to 1 (Crété-Roffet et al. 2007); a picture without any structure counts as 1."""
-    value = float(_blur_effect(grey)) if min(grey.shape) > 12 and grey.std() > 0.5 else 1.0
-    return value if np.isfinite(value) else 1.0
+    if min(grey.shape) <= 12 or grey.std() <= 0.5:
+        return 1.0
+    picture = grey.astype(np.float32)
+    return max(_blur_along(picture, axis) for axis in (0, 1))
+
+
+def _blur_along(picture: Floats, axis: int) -> float:
+    """The share of the edges across one axis that one more blur leaves: the steps of skimage.measure.blur_effect and
+    its figures (a test compares them), in a fifth of its time."""
+    kernel = (1, BLUR_KERNEL_PX) if axis == 0 else (BLUR_KERNEL_PX, 1)
+    way = (0, 1) if axis == 0 else (1, 0)
+    soft = cv2.blur(picture, kernel, borderType=cv2.BORDER_REFLECT)
+    sharp, left = (np.abs(cv2.Sobel(p, cv2.CV_32F, *way, borderType=cv2.BORDER_REFLECT)) for p in (picture, soft))
+    inside = (slice(2, -1), slice(2, -1))
+    total = float(sharp[inside].sum())
+    lost = float(np.maximum(0.0, sharp - left)[inside].sum())
+    return (total - lost) / total if total > 0 else 1.0
 
 
 def _light(grey: Grey) -> tuple[Reason, ...]:

@@ -12,6 +12,7 @@ import typer
 if TYPE_CHECKING:
     from drone.autopilot.wire import Signing
 
+
 def fly(
     link: Annotated[
         str, typer.Option(help="udpin:HOST:PORT (wait for the vehicle), udpout:HOST:PORT or tcp:HOST:PORT.")

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+
 class What(StrEnum):
     """What to plan."""
 

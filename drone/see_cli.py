@@ -24,6 +24,7 @@ from drone.options import (
     UtcOffset,
 )
 
+
 def track(
     file: Annotated[Path, typer.Argument(help=".tlog, ArduPilot .BIN, PX4 .ulg, DJI .SRT or MISB KLV.")],
     as_json: Json = False,

@@ -3,5 +3,6 @@ shell of sockets. The only importer of pymavlink.
 
 The story, file by file: `types` -> `wire` (bytes and messages) -> `retry` -> `upload`, `download` -> `compare`,
 `transfer` (upload, read back, compare) -> `commands`, `params`, `timesync` -> `gimbal`, `camera` -> `vehicle` (what
-the autopilot says of itself) -> `flight` (one patrol from link to landing) -> `link` (sockets) -> `session` (the loop); `logs` reads recordings (.tlog, .BIN).
+the autopilot says of itself) -> `flight` (one patrol from link to landing) -> `link` (sockets) ->
+`session` (the loop); `logs` reads recordings (.tlog, .BIN).
 """

@@ -52,6 +52,10 @@ class Checking:
         """Begin a check, once."""
         self._open.setdefault(request.verify_id, _Open(Check(request)))
 
+    def due(self, mono_s: float) -> bool:
+        """Whether a look would be taken on a picture of this time."""
+        return any(one.answer is None and one.check.due(mono_s) for one in self._open.values())
+
     def look(self, shot: Shot, sightings: list[Sighting], blockers: list[Box], found: Detections) -> None:
         """Take the looks that are due on this frame."""
         for one in self._open.values():

@@ -1,9 +1,11 @@
-"""`zhuomu kiosk`: run a kiosk from its settings file."""
+"""`zhuomu kiosk`: run a kiosk from its settings file; `tune` and `discover` help to write one."""
 
 import json
+import os
 import sys
 from importlib.metadata import version
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated
 
 import typer
@@ -28,7 +30,7 @@ def kiosk(
     if context.invoked_subcommand is not None:
         return
     if config is None:
-        raise typer.BadParameter("give the kiosk's settings", param_hint="--config")
+        raise typer.BadParameter("give the kiosk's settings file, see configs/kiosk.toml", param_hint="--config")
     from detectors import DetectorError
     from edge.evidence import KeyUnusable
     from edge.kiosk.config import load_settings
@@ -46,3 +48,44 @@ def kiosk(
     sys.stdout.write(json.dumps({"event": "kiosk.ready", "device": settings.device}) + "\n")
     sys.stdout.flush()
     run_until_signal(node)
+
+
+@app.command()
+def tune(
+    cameras: Annotated[int, typer.Option(min=1, max=64, help="How many cameras the kiosk has.")] = 4,
+    clip: Annotated[Path | None, typer.Option(help="A recording of one of them; none: the sample street.")] = None,
+) -> None:
+    """Measure this machine and print settings that fit it, as TOML. 测本机性能，给出建议配置。"""
+    from detectors import DetectorError
+    from edge.kiosk.tune import measured, proposed
+    from edge.sim.clip import write_clip
+    from edge.watch.source import SourceError
+
+    try:
+        with TemporaryDirectory() as folder:
+            recording = clip or write_clip(Path(folder) / "street.mp4", 10.0, fps=5, width=1920, height=1080, gop_s=1.0)
+            cost = measured(recording)
+    except (SourceError, DetectorError, OSError) as error:
+        sys.stderr.write(f"error: {error}\n")
+        raise typer.Exit(2) from error
+    cores = len(os.sched_getaffinity(0))
+    proposal = proposed(cost, cameras, cores)
+    sys.stdout.write(proposal.toml(cost, cameras, cores) + "\n")
+    raise typer.Exit(0 if proposal.fits else 1)
+
+
+@app.command()
+def discover(wait_s: Annotated[float, typer.Option(min=0.1, max=60.0, help="How long to listen.")] = 3.0) -> None:
+    """List the ONVIF cameras on this network, a line of JSON each. 查找本网 ONVIF 摄像头。"""
+    from edge.watch.onvif import discover as ask
+
+    try:
+        found = ask(wait_s)
+    except OSError as error:
+        sys.stderr.write(f"error: cannot ask the network ({error.strerror}); is an interface up?\n")
+        raise typer.Exit(2) from error
+    for camera in found:
+        row = {"host": camera.host, "address": camera.address, "name": camera.name, "model": camera.model}
+        sys.stdout.write(json.dumps(row, ensure_ascii=False) + "\n")
+    if not found:
+        sys.stderr.write("no ONVIF camera answered; multicast passes no router, so ask from the cameras' network\n")

@@ -1,10 +1,11 @@
 """What a kiosk's operator sets: one TOML file, and the rules in a second."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
+from edge.kiosk.gating import GateSettings
 from edge.kiosk.rulefile import load_rules as load_rules
 from edge.link import Broker, SettingsError, load
 from edge.watch.ground import Ground, NotCalibrated, Point
@@ -55,6 +56,7 @@ class CameraSettings(Struct, frozen=True, forbid_unknown_fields=True):
 
     name: Annotated[str, Meta(min_length=1, max_length=64)]
     source: Annotated[str, Meta(min_length=1)]
+    transport: Literal["tcp", "udp"] = "tcp"
     lat: Annotated[float, Meta(ge=-90, le=90)] = 34.2610
     lon: Annotated[float, Meta(ge=-180, le=180)] = 117.1880
     error_m: Annotated[float, Meta(gt=0)] = 30.0
@@ -75,6 +77,7 @@ class KioskSettings(Struct, frozen=True, forbid_unknown_fields=True):
     camera: Annotated[list[CameraSettings], Meta(min_length=1, max_length=64)]
     broker: Broker = Broker()
     model: ModelSettings = ModelSettings()
+    gate: GateSettings = GateSettings()
     gone_s: Annotated[float, Meta(gt=0)] = 120.0
     originals_bytes_max: Annotated[int, Meta(ge=0)] = 2 * 1024**3
     outbox_bytes_max: Annotated[int, Meta(ge=1024**2)] = 2 * 1024**3

@@ -2,7 +2,8 @@
 
 import sqlite3
 from concurrent.futures import Future, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 
 import cv2
@@ -22,7 +23,7 @@ from edge.watch.ground import Ground
 from edge.watch.numbers import PosterNumbers
 from edge.watch.places import Spot
 from edge.watch.proof import Case, Facts, Proved
-from edge.watch.rules import Decision, under_standard
+from edge.watch.rules import Decision, decide, under_standard
 from edge.watch.source import Image
 from edge.watch.view import ViewWatch
 from edge.wire import Candidate, Place
@@ -72,6 +73,21 @@ class Filing:
             self._tools.hard.grey(spot, decision, shot, found)
         if decision.file and not self._view.fault(shot.image, shot.mono_s, now=True):
             self._begin(spot, decision, shot, found)
+
+    def would(self, spot: Spot, at: datetime) -> bool:
+        """Whether the rules would file this spot if it were seen at that moment: worth a look at the whole picture,
+        which the redaction of its vehicles needs anyway."""
+        if spot.state != "watching" or spot.spot_id in self._due:
+            return False
+        seen = replace(spot, last_seen=max(at, spot.last_seen))
+        decision = decide(self._tools.rules, seen, self.camera.zone, at)
+        return decision.file or (self._tools.hard is not None and is_grey(seen, decision))
+
+    def read(self, spot: Spot, shot: Shot) -> None:
+        """Between looks at the whole picture: read a poster's numbers."""
+        if spot.case_class == "poster" and spot.state == "watching" and spot.spot_id not in self._due:
+            decision = decide(self._tools.rules, spot, self.camera.zone, shot.at)
+            self._numbers.look(spot, decision, shot.image, shot.mono_s)
 
     def finish(self, wait_s: float = 0.0) -> None:
         """File what has its pictures. Call it with each frame; with `wait_s` seconds of patience before the end."""

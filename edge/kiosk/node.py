@@ -3,6 +3,7 @@
 import signal
 import threading
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,16 +16,18 @@ from detectors.redact import Redactor
 from edge.evidence import Chain, ChainFailed, device_key
 from edge.kiosk.config import KioskSettings, beside, load_rules
 from edge.kiosk.footage import Footage
+from edge.kiosk.gating import gate_for
 from edge.kiosk.hard import HardExamples, HardLimits, Origin
+from edge.kiosk.rounds import round_of, side_of
 from edge.kiosk.rulefile import RuleFile
 from edge.kiosk.sightings import SightingLimits
 from edge.kiosk.store import KioskStore
 from edge.kiosk.tools import Tools
 from edge.kiosk.watcher import Watcher
 from edge.link import Limits, Link, Outbox
-from edge.watch.camera import Camera
+from edge.watch.camera import Camera, Shot
 from edge.watch.evidence import EvidenceMaker, Sealed
-from edge.watch.source import NETWORK, Source, check
+from edge.watch.source import NETWORK, Source, Transport, check
 from edge.wire import Look, Verdict, Verify
 
 DETECT_SCORE_MIN = 0.15
@@ -43,7 +46,8 @@ class Kiosk:
         self._settings = settings
         data = beside(settings_file, settings.data)
         self._rules = RuleFile(path := beside(settings_file, settings.rules), load_rules(path))
-        sources = [_source(c.source) for c in settings.camera]
+        gate = self._gate = gate_for(settings.gate, [rule.dwell_s for rule in self._rules.book.rule])
+        sources = [_source(c.source, c.transport) for c in settings.camera]
         model = settings.model
         detector = load_detector(
             _network(settings_file, model.path),
@@ -86,10 +90,15 @@ class Kiosk:
         limits = HardLimits(settings.hard_bytes_max, settings.hard_per_hour_max)
         self._hard = self._tools.hard = HardExamples(data / "hard", self._tools.desk, origin, limits)
         self._cameras = [
-            Camera(c.name, replace(source, on_packet=self._footage.taps.get(c.name)), loop=c.loop)
+            Camera(
+                c.name,
+                replace(source, on_packet=self._footage.taps.get(c.name)),
+                loop=c.loop,
+                rate=gate.rate() if gate else None,
+            )
             for c, source in zip(settings.camera, sources, strict=True)
         ]
-        self._watchers = {c.name: Watcher(c, self._tools, settings.gone_s, new_views) for c in settings.camera}
+        self._watchers = {c.name: Watcher(c, self._tools, settings.gone_s, new_views, gate) for c in settings.camera}
         self._heal()
         self._asked_lock = threading.Lock()
         self._asked_queue: list[Verify] = self._store.open_checks()
@@ -133,18 +142,30 @@ class Kiosk:
         while not stop.is_set() and not all(c.ended for c in self._cameras):
             self._hand_over_checks()
             self._tools.rules = self._rules.current(time.monotonic())
-            for camera in self._cameras:
-                now = time.monotonic()
-                if now < due[camera.name]:
-                    continue
-                shot = camera.take(0.0)
-                if shot is None:
-                    continue
-                watcher = self._watchers[camera.name]
-                due[camera.name] = now + 1.0 / watcher.camera.detect_fps
-                watcher.take(shot)
+            shots = self._new_shots(due)
+            if self._gate is None:
+                for camera, shot in shots:
+                    self._watchers[camera.name].take(shot)
+            elif taken := list(shots):
+                self._gated(taken, self._gate.open_s)
             self._expire_checks(time.monotonic())
             stop.wait(0.02)
+
+    def _new_shots(self, due: dict[str, float]) -> Iterator[tuple[Camera, Shot]]:
+        """Of each camera that may be looked at again, its newest frame."""
+        for camera in self._cameras:
+            now = time.monotonic()
+            shot = camera.take(0.0) if now >= due[camera.name] else None
+            if shot is not None:
+                due[camera.name] = now + 1.0 / self._watchers[camera.name].camera.detect_fps
+                yield camera, shot
+
+    def _gated(self, shots: list[tuple[Camera, Shot]], open_s: float) -> None:
+        detector = self._tools.detector
+        turns = round_of(detector, [(self._watchers[c.name], shot) for c, shot in shots], side_of(detector))
+        for (camera, _), turn in zip(shots, turns, strict=True):
+            if turn.plan.open:
+                camera.open(open_s)
 
     def _expire_checks(self, now: float) -> None:
         for watcher in self._watchers.values():
@@ -199,10 +220,10 @@ class Kiosk:
         return {c.name: {**c.health(), **self._watchers[c.name].health()} for c in self._cameras}
 
 
-def _source(spec: str) -> Source:
+def _source(spec: str, transport: Transport) -> Source:
     """A file must be readable now; a network or USB camera may come up later than the kiosk does."""
     if spec.startswith((*NETWORK, "/dev/video")):
-        return Source(spec)
+        return Source(spec, transport)
     return check(spec)
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import time
+from dataclasses import replace
 
 import msgspec
 import structlog
@@ -10,19 +11,22 @@ from detectors import Detections
 from edge.kiosk.checking import Checking
 from edge.kiosk.config import CameraSettings
 from edge.kiosk.filing import Filing
+from edge.kiosk.gating import GateSettings
 from edge.kiosk.tools import Tools
 from edge.watch.before import BeforePictures
 from edge.watch.boxes import BLOCKERS, CASE_CLASS
 from edge.watch.camera import Shot
 from edge.watch.evidence import write_whole
+from edge.watch.lookout import Lookout, Plan
 from edge.watch.places import Habits, PlaceMemory, Sighting
-from edge.watch.rivals import Blocker
+from edge.watch.rivals import Blocker, standing
 from edge.watch.source import Source
-from edge.watch.view import ViewWatch, pack, unpack
+from edge.watch.view import CHECK_EVERY_S, ViewWatch, pack, unpack
 from edge.wire import Verify
 
 SIGHTING_SCORE_MIN = 0.25
 SAVE_EVERY_S = 2.0
+ASK_EVERY_S = 10.0  # with the gate on: between looks at the whole picture for one spot that the rules would file
 
 log = structlog.get_logger()
 
@@ -33,15 +37,25 @@ class Watcher:
     `new_view`: forget how this camera's view looked and learn it anew.
     """
 
-    def __init__(self, camera: CameraSettings, tools: Tools, gone_s: float, new_view: bool = False) -> None:
+    def __init__(
+        self,
+        camera: CameraSettings,
+        tools: Tools,
+        gone_s: float,
+        new_view: bool = False,
+        gate: GateSettings | None = None,
+    ) -> None:
         self.camera = camera
         self._tools = tools
-        self._view = _view(camera, tools, new_view)
-        self._memory = PlaceMemory(camera.name, Habits(gone_s=gone_s), tools.store.spots(camera.name))
+        self._lookout = Lookout(gate.care()) if gate else None
+        self._view = _view(camera, tools, new_view, gate.view_s if gate else CHECK_EVERY_S)
+        habits = gate.habits(gone_s) if gate else Habits(gone_s=gone_s)
+        self._memory = PlaceMemory(camera.name, habits, tools.store.spots(camera.name))
         self._before = BeforePictures()
         self._filing = Filing(camera, tools, self._view, self._before)
         self._checking = Checking(camera.name, tools, self._memory, self._view)
         self._saved_s = 0.0
+        self._asked_s: dict[str, float] = {}
         self._told = ""
 
     @property
@@ -58,11 +72,36 @@ class Watcher:
         has not gone, and nothing new is believed."""
         fault = self._view.fault(shot.image, shot.mono_s)
         self._tell(fault)
-        found = self._tools.detector.detect(shot.image)
+        self.settle(shot, Plan(), fault, self._tools.detector.detect(shot.image))
+
+    def plan(self, shot: Shot) -> tuple[Plan, str]:
+        """With the gate on: what of this frame the network should see, and what is wrong with the view. Then `settle`.
+        The frame's colours are not worked out where grey tells enough."""
+        if self._lookout is None:
+            raise ValueError("this camera has no gate; call take")
+        checked = self._checking.due(shot.mono_s)
+        whole = checked or self._nearly_due(shot)
+        plan = self._lookout.plan(shot.luma, self._memory.spots, shot.mono_s, whole)
+        look = plan.upset or self._view.due(shot.mono_s)
+        fault = self._view.fault(shot.image, shot.mono_s, now=plan.upset) if look else self._view.text
+        self._tell(fault)
+        return (Plan(whole=checked) if fault else plan), fault
+
+    def _nearly_due(self, shot: Shot) -> bool:
+        """Whether a spot only waits for a look at the whole picture; one that such a look did not find is not asked
+        about again for a while."""
+        near = [spot.spot_id for spot in standing(self._memory.spots) if self._filing.would(spot, shot.at)]
+        new = [i for i in near if shot.mono_s - self._asked_s.get(i, float("-inf")) >= ASK_EVERY_S]
+        self._asked_s = {i: shot.mono_s if i in new else self._asked_s[i] for i in near}
+        return bool(new)
+
+    def settle(self, shot: Shot, plan: Plan, fault: str, found: Detections) -> None:
+        """What the network found where it looked."""
         sightings, blockers = _sort(found)
         if not fault:
-            self._remember([s for s in sightings if s.score >= SIGHTING_SCORE_MIN], blockers, shot, found)
-        self._checking.look(shot, sightings, [b.box for b in blockers], found)
+            self._remember([s for s in sightings if s.score >= SIGHTING_SCORE_MIN], blockers, shot, found, plan)
+        if plan.whole:
+            self._checking.look(shot, sightings, [b.box for b in blockers], found)
         self.finish()
         self._save(shot.mono_s)
 
@@ -88,16 +127,28 @@ class Watcher:
 
     def health(self) -> dict[str, float | str]:
         """What the operator should know about this camera's view."""
-        return self._view.health()
+        looks = {f"looks_{what}": float(count) for what, count in self._lookout.counts.items()} if self._lookout else {}
+        return {**self._view.health(), **looks}
 
-    def _remember(self, sure: list[Sighting], blockers: list[Blocker], shot: Shot, found: Detections) -> None:
-        height, width = shot.image.shape[:2]
-        change = self._memory.update(sure, blockers, shot.at, shot.mono_s, (width, height))
-        self._before.note(shot.image, shot.at, shot.mono_s, found, [b.box for b in blockers])
+    def _remember(
+        self, sure: list[Sighting], blockers: list[Blocker], shot: Shot, found: Detections, plan: Plan
+    ) -> None:
+        height, width = shot.size
+        change = self._memory.update(
+            sure, blockers, shot.at, shot.mono_s, (width, height), None if plan.whole else plan.sees, plan.unchanged
+        )
+        if plan.whole:
+            self._before.note(shot.image, shot.at, shot.mono_s, found, [b.box for b in blockers])
         self._before.hold(change.seen)
-        for spot in change.due:
+        for spot in change.due if plan.whole else []:
             self._filing.consider(spot, shot, found)
-        self._tools.sightings.seen(self.camera.name, self.camera.zone, change, shot, self._tools.rules)
+        for spot in [] if plan.whole else self._memory.spots:
+            self._filing.read(spot, shot)
+        asked = change if plan.whole else replace(change, due=[])
+        self._tools.sightings.seen(self.camera.name, self.camera.zone, asked, shot, self._tools.rules)
+        if self._lookout is not None and not plan.idle:
+            seen = frozenset(spot.spot_id for spot in change.seen)
+            self._lookout.done(plan, shot.luma, self._memory.spots, seen, shot.mono_s)
         for spot in change.gone:
             log.info("place.gone", camera=self.camera.name, place=spot.spot_id, case_class=spot.case_class)
         self._filing.forget(change.forgotten + change.gone)
@@ -121,7 +172,7 @@ class Watcher:
                 log.info("view.good", camera=self.camera.name)
 
 
-def _view(camera: CameraSettings, tools: Tools, new_view: bool) -> ViewWatch:
+def _view(camera: CameraSettings, tools: Tools, new_view: bool, every_s: float) -> ViewWatch:
     """A camera's known view counts for its source, zones and calibration: who draws those anew has a new view. It is
     kept beside the anchors, one file a camera, readable by the device's owner alone: it is an unredacted picture."""
     drawn = msgspec.json.encode((camera.source, camera.zone, camera.calibration))
@@ -132,6 +183,7 @@ def _view(camera: CameraSettings, tools: Tools, new_view: bool) -> ViewWatch:
         live=Source(camera.source).live,
         kept=unpack(body[len(key) :]) if body.startswith(key) else None,
         keep=lambda reference: write_whole(path, key + pack(reference)),
+        every_s=every_s,
     )
 
 

@@ -1,7 +1,7 @@
 """Place memory: a thing that stays in its place is one event, however the detector flickers and whoever walks past."""
 
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal
@@ -109,8 +109,14 @@ class PlaceMemory:
         at: datetime,
         mono_s: float,
         size: tuple[int, int],
+        looked: Callable[[Box], bool] | None = None,
+        unchanged: Container[str] = frozenset(),
     ) -> Change:
-        """Take one frame's sightings. `blockers`: people and vehicles; `size`: (width, height) in pixels."""
+        """Take one frame's sightings. `blockers`: people and vehicles; `size`: (width, height) in pixels.
+
+        `looked`: where the network looked, everywhere without it: elsewhere nothing was missed. `unchanged`: ids of
+        spots whose place looks as it did at the last sighting: they are still there, which is no new evidence of what
+        they are, so only time goes on for them."""
         step_s = self._step(mono_s)
         change = Change()
         pairs, fresh = self._match(one_each(sightings))
@@ -119,7 +125,11 @@ class PlaceMemory:
         pairs += [(self._begin(sighting, at, size), sighting) for sighting in fresh]
         seen = {spot.spot_id: sighting for spot, sighting in pairs}
         for spot in [s for s in self.spots if s.spot_id not in seen]:
-            self._miss(spot, blockers, step_s, change)
+            if spot.spot_id in unchanged:
+                spot.last_seen, spot.unseen_s = max(at, spot.last_seen), 0.0
+                spot.looks += looked is None or looked(spot.box)  # overlooked: less present, not less there
+            elif looked is None or looked(spot.box):
+                self._miss(spot, blockers, step_s, change)
         change.seen = [spot for spot, _ in pairs]
         self._weigh(seen, blockers, step_s)
         self.spots += change.seen[len(pairs) - len(fresh) :]

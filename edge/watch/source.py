@@ -4,14 +4,17 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import av
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-Image = NDArray[np.uint8]
+from edge.watch.decode import Decoder, Packet
+from edge.watch.picture import Grey, Image, Picture, bgr_of, luma_of
+
+__all__ = ["Clock", "Frame", "Grey", "Image", "Source", "SourceError", "Transport", "check", "pace"]
+Transport = Literal["tcp", "udp"]
 
 NETWORK = ("rtsp://", "rtsps://", "tcp://", "udp://", "rtmp://", "http://", "https://")
 PICTURES = {".jpg", ".jpeg", ".png", ".bmp", ".webp"}
@@ -19,39 +22,74 @@ OPEN_TIMEOUT_S = 8.0
 READ_TIMEOUT_S = 10.0
 PICTURE_SHOWN_S = 2.0
 FPS_WITHOUT_PTS = 25.0
+NO_PICTURE_S = 20.0  # data comes, but no picture: the stream is broken and must be opened anew
+
+# What went wrong, for counting, by the name of FFmpeg's error.
+REASONS = {
+    "ConnectionRefusedError": "refused",
+    "TimeoutError": "timeout",
+    "ExitError": "timeout",
+    "HTTPUnauthorizedError": "unauthorised",
+    "HTTPForbiddenError": "unauthorised",
+    "HTTPNotFoundError": "not_found",
+    "InvalidDataError": "garbage",
+    "EOFError": "ended",
+}
 
 
 class SourceError(RuntimeError):
-    """A source that gives no pictures; `str()` is one line: what, where, what to do."""
+    """A source that gives no pictures; `str()` is one line: what, where, what to do. `reason`: one word to count by."""
+
+    def __init__(self, text: str, reason: str = "unreadable") -> None:
+        super().__init__(text)
+        self.reason = reason
 
 
 @dataclass(frozen=True)
 class Frame:
-    """One picture. `image` (H, W, 3) uint8 BGR; `media_s` seconds since the source's own beginning."""
+    """One picture. `media_s` seconds since the source's own beginning."""
 
-    image: Image
+    picture: Image | Picture
     media_s: float
+
+    @property
+    def image(self) -> Image:
+        """(H, W, 3) uint8 BGR."""
+        return bgr_of(self.picture)
+
+    @property
+    def luma(self) -> Grey:
+        """(H, W) uint8."""
+        return luma_of(self.picture)
 
 
 @dataclass(frozen=True)
 class Source:
-    """A checked source specification. `live` sources keep their own time; the others are played at their own speed.
-    `on_packet` is called with every packet of the video as it comes; it must not raise."""
+    """A source specification. `live` sources keep their own time; the others are played at their own speed.
+
+    `transport`: what carries an RTSP camera's pictures. `on_packet` is called with every packet of the video as it
+    comes, decoded or not (`packet.stream` tells the codec); what it raises ends the connection.
+    """
 
     spec: str
-    on_packet: Callable[[Any], None] | None = field(default=None, compare=False)
+    transport: Transport = "tcp"
+    on_packet: Callable[[Packet], None] | None = field(default=None, compare=False)
 
     @property
     def live(self) -> bool:
         """Whether the source runs on whether or not somebody reads it."""
         return self.spec.startswith((*NETWORK, "/dev/video"))
 
-    def frames(self) -> Iterator[Frame]:
-        """Yield frames once from beginning to end (a live source: until it fails). Raises SourceError."""
+    def frames(self, decoding: "Decoding | None" = None) -> Iterator[Frame]:
+        """Yield frames once from beginning to end (a live source: until it fails). `decoding` chooses which; without it
+        every one. Raises SourceError."""
         if self.live or not Path(self.spec).is_dir():
-            yield from _video(self.spec, self.on_packet)
+            yield from _video(self, decoding or _every_one)
         else:
             yield from _folder(Path(self.spec))
+
+
+Decoding = Callable[["av.VideoStream"], Decoder]
 
 
 def check(spec: str) -> Source:
@@ -77,32 +115,48 @@ def _folder(path: Path) -> Iterator[Frame]:
             shown += 1
 
 
-def _video(spec: str, on_packet: Callable[[Any], None] | None) -> Iterator[Frame]:
+def _every_one(stream: av.VideoStream) -> Decoder:
+    return Decoder(stream, None)
+
+
+def _video(source: Source, decoding: "Decoding") -> Iterator[Frame]:
+    spec = source.spec
     try:
-        with av.open(spec, timeout=(OPEN_TIMEOUT_S, READ_TIMEOUT_S), **_options(spec)) as container:
+        with av.open(spec, timeout=(OPEN_TIMEOUT_S, READ_TIMEOUT_S), **_options(source)) as container:
             if not container.streams.video:
-                raise SourceError(f"{spec}: has no video stream; give a file or camera with pictures")
+                raise SourceError(f"{spec}: has no video stream; give a file or camera with pictures", "no_video")
             stream = container.streams.video[0]
-            stream.thread_type = "SLICE" if Source(spec).live else "AUTO"
-            first: float | None = None
-            for index, frame in enumerate(_decoded(container, stream, on_packet)):
-                at = frame.time if frame.time is not None else index / FPS_WITHOUT_PTS
-                first = at if first is None else first
-                yield Frame(np.asarray(frame.to_ndarray(format="bgr24"), np.uint8), at - first)
+            stream.thread_type = "SLICE" if source.live else "AUTO"
+            yield from _decoded(source, container, stream, decoding(stream))
     except (av.FFmpegError, OSError) as error:
-        raise SourceError(f"{spec}: {_words(spec, error)}") from error
+        raise SourceError(f"{spec}: {_words(spec, error)}", _reason(error)) from error
 
 
-def _decoded(container: Any, stream: Any, on_packet: Callable[[Any], None] | None) -> Iterator[Any]:
-    for packet in container.demux(stream):
-        if on_packet is not None and packet.size:
-            on_packet(packet)
-        yield from packet.decode()
+def _decoded(
+    source: Source, container: "av.container.InputContainer", stream: "av.VideoStream", decoder: Decoder
+) -> Iterator[Frame]:
+    first: float | None = None
+    came_s = time.monotonic()
+    for number, packet in enumerate(container.demux(stream)):
+        if source.on_packet is not None and packet.size:
+            source.on_packet(packet)
+        for frame in decoder.feed(packet):
+            at = frame.time if frame.time is not None else number / FPS_WITHOUT_PTS
+            first = at if first is None else first
+            yield Frame(Picture(frame), at - first)
+            came_s = time.monotonic()
+        if source.live and time.monotonic() - came_s > NO_PICTURE_S:
+            raise SourceError(f"{source.spec}: sends data but no picture for {NO_PICTURE_S:.0f} s", "no_picture")
 
 
-def _options(spec: str) -> dict[str, Any]:
+def _reason(error: Exception) -> str:
+    return next((REASONS[kind.__name__] for kind in type(error).__mro__ if kind.__name__ in REASONS), "unreadable")
+
+
+def _options(source: Source) -> dict[str, Any]:
+    spec = source.spec
     if spec.startswith("rtsp"):
-        return {"options": {"rtsp_transport": "tcp"}}
+        return {"options": {"rtsp_transport": source.transport, "fpsprobesize": "0", "analyzeduration": "1000000"}}
     if spec.startswith("/dev/video"):
         return {"format": "v4l2"}
     if spec.startswith("tcp://"):

@@ -19,13 +19,21 @@ STILL_SHARE = 0.002  # of the width: a view that has moved less is the same view
 
 class ViewWatch:
     """The view of one camera. `live`: only a living camera can freeze. `kept`: a reference from before a restart.
-    `keep`: called with each new reference to be stored.
+    `keep`: called with each new reference to be stored. `every_s`: between looks at a view that is known and fine;
+    longer than CHECK_EVERY_S only where a motion gate asks for a look as soon as much has changed.
 
     The reference is renewed every REFRESH_S while the view stands still against it, so a camera that sinks by less than
     2.5 px of 1280 in ten minutes is not noticed; one that is bumped, turned, covered or shaken is.
     """
 
-    def __init__(self, live: bool, kept: Reference | None, keep: Callable[[Reference], None]) -> None:
+    def __init__(
+        self,
+        live: bool,
+        kept: Reference | None,
+        keep: Callable[[Reference], None],
+        every_s: float = CHECK_EVERY_S,
+    ) -> None:
+        self._every_s = every_s
         self._reference = kept
         self._known = kept is not None
         self._keep = keep
@@ -39,12 +47,16 @@ class ViewWatch:
         self.checks = 0
 
     def fault(self, image: Image, mono_s: float, now: bool = False) -> str:
-        """What is wrong with the view, in words, or "". Looks at the picture (H, W, 3) when the last look is older than
-        CHECK_EVERY_S, or when an answer is needed for this very picture (`now`: before filing, for a check)."""
-        stale = self._checked_s is None or mono_s - self._checked_s >= CHECK_EVERY_S
-        if stale or (now and mono_s != self._checked_s):
+        """What is wrong with the view, in words, or "". Looks at the picture (H, W, 3) when the last look is too old,
+        or when an answer is needed for this very picture (`now`: before filing, for a check)."""
+        if self.due(mono_s) or (now and mono_s != self._checked_s):
             self._check(image, mono_s)
         return self.text
+
+    def due(self, mono_s: float) -> bool:
+        """Whether the last look is too old."""
+        every_s = self._every_s if self._known and not self.reasons else CHECK_EVERY_S
+        return self._checked_s is None or mono_s - self._checked_s >= every_s
 
     @property
     def text(self) -> str:

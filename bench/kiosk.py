@@ -1,0 +1,200 @@
+"""`zhuomu bench kiosk`: what watching a street costs and finds, three ways, and how many cameras a machine carries."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from statistics import median
+from tempfile import gettempdir
+from typing import Annotated, Any
+
+import structlog
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from bench.kiosk_arms import ARMS, Arm, NotInstalled, Setting, Told
+from bench.kiosk_clips import START, TIMES, Clip, rendered
+from bench.kiosk_live import live
+from bench.machine import machine, versions
+from detectors.errors import DetectorError
+from detectors.manifest import verified
+from edge.kiosk.config import load_rules
+from edge.kiosk.gating import GateSettings
+from edge.up.cli import RULES
+from edge.up.truth import match
+
+FPS = 25
+SHARE_MAX = 0.8  # of the cores that a kiosk may use
+PACKAGES = ("zhuomu", "av", "openvino", "onnxruntime", "opencv-python-headless", "supervision", "ultralytics", "numpy")
+NOTE = "no evidence pictures, no poster reading in any arm; dwell of the demo rules; the gate's settings below"
+
+
+@dataclass
+class Ran:
+    """One arm on one clip."""
+
+    cpu_s: list[float] = field(default_factory=list)
+    told: Told | None = None
+
+
+def kiosk(
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="Short clips, once each: in some minutes.")] = False,
+    arms: Annotated[str, typer.Option(help="Which arms, as A,B,C.")] = "A,B,C",
+    kinds: Annotated[str, typer.Option(help="Which streets, as quiet,normal,busy.")] = "quiet,normal,busy",
+    seconds: Annotated[float, typer.Option(help="Length of a clip; 0: 120, with --quick 24.")] = 0.0,
+    repeats: Annotated[int, typer.Option(help="0: 5, with --quick 1.", min=0, max=100)] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Which street.")] = 1,
+    size: Annotated[str, typer.Option(help="Picture size.")] = "1920x1080",
+    model: Annotated[Path, typer.Option(help="The network; A and B need an ONNX file.")] = Path("street"),
+    net_px: Annotated[int, typer.Option(min=160, max=1280, help="The network's input, px.")] = 640,
+    threads: Annotated[int, typer.Option(min=1, max=256)] = 2,
+    clips: Annotated[Path | None, typer.Option(help="Where rendered clips are kept.")] = None,
+    cameras: Annotated[int, typer.Option(min=0, max=64, help="Also so many real RTSP cameras at once, arm C.")] = 0,
+    live_s: Annotated[float, typer.Option(min=5, help="How long those are watched.")] = 60.0,
+) -> None:
+    """Measure processor time, recall and precision of stock tracking (A), a hand-made loop (B) and ours (C)."""
+    chosen = _chosen(arms, ARMS, "arm"), _chosen(kinds, TIMES, "street")
+    seconds, repeats = seconds or (24.0 if quick else 120.0), repeats or (1 if quick else 5)
+    logging.disable(logging.ERROR)
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    try:
+        setting = Setting(verified(model), load_rules(RULES), threads, net_px, GateSettings(mode="on"))
+        width, _, height = size.partition("x")
+        folder = clips or Path(gettempdir()) / "zhuomu-bench"
+        made = [rendered(folder, kind, seconds, seed, (int(width), int(height)), FPS) for kind in chosen[1]]
+        report = measured({name: ARMS[name] for name in chosen[0]}, made, setting, repeats)
+        report["cameras"]["measured"] = live(made[0], setting, cameras, live_s) if cameras else None
+    except (DetectorError, OSError, ValueError) as error:
+        sys.stderr.write(f"zhuomu bench kiosk: {error}\n")
+        raise typer.Exit(2) from None
+    if as_json:
+        typer.echo(json.dumps(report, ensure_ascii=False))
+    else:
+        Console().print(table(report))
+
+
+def measured(arms: Mapping[str, Arm], clips: list[Clip], setting: Setting, repeats: int) -> dict[str, Any]:
+    """Every arm on every clip, `repeats` times, another arm first in each."""
+    ran = {(arm, clip.kind): Ran() for arm in arms for clip in clips}
+    missing: dict[str, str] = {}
+    names = list(arms)
+    for i in range(repeats):
+        for clip in clips:
+            for name in names[i % len(names) :] + names[: i % len(names)]:
+                if name not in missing:
+                    _run(name, arms[name], clip, setting, ran[name, clip.kind], missing)
+    report: dict[str, Any] = {"machine": machine(), "versions": versions(*PACKAGES), "note": NOTE}
+    report |= {"repeats": repeats, "threads": setting.threads, "network": setting.manifest.name}
+    report |= {"network_sha256": setting.manifest.sha256, "network_px": setting.size_px}
+    report["gate"] = {name: getattr(setting.gate, name) for name in setting.gate.__struct_fields__}
+    report["clips"] = {c.kind: {"file": c.path.name, "seconds": c.seconds} for c in clips}
+    report["arms"] = {name: {c.kind: scored(ran[name, c.kind], c, missing.get(name)) for c in clips} for name in arms}
+    report["ratios"] = ratios(report["arms"])
+    report["cameras"] = {"by_cpu": carried(report["arms"].get("C", {}))}
+    latencies = [ms for c in clips if "C" in arms and (told := ran["C", c.kind].told) for ms in told.latency_ms]
+    report["latency_ms"] = spread(latencies)
+    return report
+
+
+def _run(name: str, arm: Arm, clip: Clip, setting: Setting, into: Ran, missing: dict[str, str]) -> None:
+    before = time.process_time()
+    try:
+        into.told = arm(clip, setting)
+    except NotInstalled as error:
+        missing[name] = str(error)
+        sys.stderr.write(f"arm {name} not run: {error}\n")
+        return
+    into.cpu_s.append(time.process_time() - before)
+
+
+def scored(ran: Ran, clip: Clip, missing: str | None) -> dict[str, Any]:
+    """Cost and truth of one arm on one clip."""
+    if missing or ran.told is None:
+        return {"not_run": missing or "no run"}
+    per_minute = [s * 60 / clip.seconds for s in ran.cpu_s]
+    found = match(clip.events, ran.told.incidents, START, START + timedelta(seconds=clip.seconds))
+    made = len(ran.told.incidents)
+    real = made - len(found.extra)
+    ever = match(clip.events, ran.told.incidents, START, START + timedelta(days=1))  # also things that left too soon
+    return {
+        "cpu_s_per_video_min": round(median(per_minute), 3),
+        "cpu_s_fastest": round(min(per_minute), 3),
+        "cpu_s_slowest": round(max(per_minute), 3),
+        "event_recall": _share(found.due - len(found.missed), found.due),
+        "event_precision": _share(real, made),
+        "events_per_real": _share(real, ever.due - len(ever.missed)),
+        "due": found.due,
+        "filed": made,
+        "missed": found.missed,
+        "doubled": found.doubled,
+        "looks": ran.told.looks,
+    }
+
+
+def _share(part: int, whole: int) -> float | None:
+    return round(part / whole, 4) if whole else None
+
+
+def ratios(arms: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> dict[str, dict[str, float]]:
+    """How many times the processor time of ours each other arm takes."""
+    ours = arms.get("C", {})
+    return {
+        name: {
+            kind: round(one["cpu_s_per_video_min"] / ours[kind]["cpu_s_per_video_min"], 2)
+            for kind, one in of.items()
+            if "cpu_s_per_video_min" in one and ours.get(kind, {}).get("cpu_s_per_video_min")
+        }
+        for name, of in arms.items()
+        if name != "C"
+    }
+
+
+def carried(ours: Mapping[str, Mapping[str, Any]]) -> dict[str, int]:
+    """Cameras of each kind that SHARE_MAX of the cores carry by processor time; the network comes on top."""
+    budget = machine()["cores"] * 60.0 * SHARE_MAX
+    return {
+        kind: int(budget / one["cpu_s_per_video_min"]) for kind, one in ours.items() if one.get("cpu_s_per_video_min")
+    }
+
+
+def spread(values: list[float]) -> dict[str, float | int]:
+    """Median, 95th percentile and count."""
+    ordered = sorted(values)
+    if not ordered:
+        return {"count": 0}
+    return {
+        "p50": round(median(ordered), 1),
+        "p95": round(ordered[min(len(ordered) - 1, int(0.95 * len(ordered)))], 1),
+        "count": len(ordered),
+    }
+
+
+def _chosen(text: str, known: Mapping[str, object], what: str) -> list[str]:
+    wanted = [word.strip() for word in text.split(",") if word.strip()]
+    unknown = [word for word in wanted if word not in known] or [text][: not wanted]
+    if unknown:
+        sys.stderr.write(f"no {what} {', '.join(unknown)}; choose from {', '.join(known)}\n")
+        raise typer.Exit(2)
+    return wanted
+
+
+def table(report: dict[str, Any]) -> Table:
+    """The report for a terminal."""
+    title = "{cpu}, {cores} cores, load {load_1min}".format(**report["machine"])
+    out = Table("arm", "street", "CPU s a video min", "recall", "precision", "events a real one", title=title)
+    keys = ("cpu_s_per_video_min", "event_recall", "event_precision", "events_per_real")
+    for name, of in report["arms"].items():
+        for kind, one in of.items():
+            cells = [one["not_run"], "", "", ""] if "not_run" in one else [str(one[k]) for k in keys]
+            out.add_row(name, kind, *cells)
+    out.add_row("cameras", str(report["cameras"]["by_cpu"]), str(report["cameras"]["measured"] or "not measured"))
+    out.add_row("latency ms", str(report["latency_ms"]))
+    return out

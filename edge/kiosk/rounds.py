@@ -1,0 +1,39 @@
+"""One round over all cameras with the gate on: who has a new picture, what of it the network should see, one batch."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from detectors import Detections, Detector
+from edge.kiosk.watcher import Watcher
+from edge.watch.camera import Shot
+from edge.watch.lookout import Plan
+from edge.watch.mosaic import Want, detect_all
+
+SIDE_PX = 640  # where the network does not say what it is made for
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One camera's new picture, and what was planned for it."""
+
+    watcher: Watcher
+    shot: Shot
+    plan: Plan
+    fault: str
+
+
+def side_of(detector: Detector) -> int:
+    """The longer side of the network's input, px."""
+    return int(getattr(detector, "size", SIDE_PX))
+
+
+def round_of(detector: Detector, shots: Sequence[tuple[Watcher, Shot]], side_px: int) -> list[Turn]:
+    """Take each camera's picture through the whole chain; all that the network must see goes through it together."""
+    turns = [Turn(watcher, shot, *watcher.plan(shot)) for watcher, shot in shots]
+    busy = [turn for turn in turns if not turn.plan.idle]
+    wants = [Want(turn.shot.image, turn.plan.regions) for turn in busy]
+    seen = dict(zip((id(turn) for turn in busy), detect_all(detector, wants, side_px), strict=True))
+    nothing = Detections.empty(detector.names)
+    for turn in turns:
+        turn.watcher.settle(turn.shot, turn.plan, turn.fault, seen.get(id(turn), nothing))
+    return turns
