@@ -46,6 +46,9 @@ def rtsp(files: dict[str, Path]) -> Iterator[dict[str, str]]:
         missing(str(error))
 
 
+GARBLE_FROM = 64
+
+
 class Proxy:
     """Passes TCP on to a server until told otherwise. `mode`: pass, cut (close everything, refuse new ones), stall
     (take connections, pass nothing) or garble (bytes of the pictures are changed)."""
@@ -58,6 +61,7 @@ class Proxy:
         self._lock = threading.Lock()
         self.mode = "pass"
         self.connections = 0
+        self.garbled = 0  # chunks of which bytes were changed
         self.url = f"rtsp://127.0.0.1:{self._listener.getsockname()[1]}/{rest}"
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -100,7 +104,9 @@ class Proxy:
             while data := source.recv(65536):
                 while self.mode == "stall" and source.fileno() >= 0:
                     threading.Event().wait(0.02)
-                to.sendall(_garbled(data) if pictures and self.mode == "garble" else data)
+                garble = pictures and self.mode == "garble"
+                to.sendall(_garbled(data) if garble else data)
+                self.garbled += garble and len(data) > GARBLE_FROM
         except OSError:
             pass
         finally:
@@ -109,9 +115,9 @@ class Proxy:
 
 
 def _garbled(data: bytes) -> bytes:
-    """Every 50th byte turned over, the first 64 kept: RTSP's own words survive, pictures do not."""
+    """Every 50th byte turned over, the first GARBLE_FROM kept: RTSP's own words survive, pictures do not."""
     out = bytearray(data)
-    for i in range(64, len(out), 50):
+    for i in range(GARBLE_FROM, len(out), 50):
         out[i] ^= 0xFF
     return bytes(out)
 
