@@ -16,8 +16,10 @@ from edge.kiosk.watcher import Watcher
 from edge.link import Broker, Link, Outbox
 from edge.watch.camera import Shot
 from edge.watch.evidence import EvidenceMaker, Sealed
+from edge.watch.places import Spot
 from edge.watch.rules import Rule, RuleBook
 from edge.watch.source import Image
+from edge.wire import Verify
 
 
 class Scripted:
@@ -54,6 +56,23 @@ def scripted_tools(folder: Path, things: int, redactor: Redactor | None = None) 
         evidence=EvidenceMaker(redactor or Redactor(), Sealed(folder / "originals", 10**8)),
         rules=RuleBook("1", [Rule("bikes", "bike", "04-10", ["bicycle"], dwell_s=0.3)]),
         anchors=anchors,
+    )
+
+
+def one_look(place: Spot, height_px: int) -> Verify:
+    """The centre asks about a place in pictures 640 px wide: one look, at once."""
+    return Verify(
+        verify_id="v",
+        incident_id="i",
+        camera="cam",
+        place_id=place.spot_id,
+        case_class="bike",
+        label="bicycle",
+        box=place.box,
+        frame_width=640,
+        frame_height=height_px,
+        looks=1,
+        over_s=0.0,
     )
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from kiosk_scripted import Scripted, scripted_tools
+from kiosk_scripted import Scripted, one_look, scripted_tools
 from rtsp_helpers import small_clip
 from test_kiosk_kill import waiting
 from test_watch_view import noisy, scene
@@ -19,7 +19,6 @@ from edge.kiosk.watcher import Watcher
 from edge.watch.camera import Shot
 from edge.watch.rules import Rule, RuleBook
 from edge.watch.source import Image, SourceError
-from edge.wire import Verify
 
 START = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
 
@@ -60,21 +59,7 @@ def test_one_candidate_a_thing_with_the_network_idle_for_most_of_the_time(tmp_pa
         watcher.finish(60.0 if watcher.health()["looks_whole"] and t > 58 else 0.0)
         if number == 100:
             (place, _) = tools.store.spots("cam")
-            watcher.ask(
-                Verify(
-                    verify_id="v",
-                    incident_id="i",
-                    camera="cam",
-                    place_id=place.spot_id,
-                    case_class="bike",
-                    label="bicycle",
-                    box=place.box,
-                    frame_width=640,
-                    frame_height=360,
-                    looks=1,
-                    over_s=0.0,
-                )
-            )
+            watcher.ask(one_look(place, 360))
     watcher.flush(60.0)
     told = waiting(tmp_path)[0]
     assert len(told) == 2 and len({c.place_id for c in told}) == 2

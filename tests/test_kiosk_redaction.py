@@ -7,7 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from kiosk_scripted import scripted_tools
+from kiosk_scripted import one_look, scripted_tools
 from test_kiosk_kill import waiting
 
 from detectors import Detections, RedactionError
@@ -21,7 +21,7 @@ from edge.kiosk.watcher import Watcher
 from edge.watch.camera import Shot
 from edge.watch.evidence import LOOK_MARGIN, EvidenceMaker, Sealed, bounds
 from edge.watch.source import Image
-from edge.wire import Candidate, Evidence, Verify
+from edge.wire import Candidate, Evidence
 from models import MODELS_DIR
 from models.handboxes import read_boxes
 
@@ -49,21 +49,7 @@ def file_one_and_check_it(tools: Tools) -> tuple[list[Candidate], list[Evidence]
         watcher.take(Shot(image, START + timedelta(seconds=number / 2), number / 2, number + 1))
     watcher.finish(60.0)
     place = tools.store.spots("cam")[0]
-    watcher.ask(
-        Verify(
-            verify_id="v",
-            incident_id="i",
-            camera="cam",
-            place_id=place.spot_id,
-            case_class="bike",
-            label="bicycle",
-            box=place.box,
-            frame_width=640,
-            frame_height=240,
-            looks=1,
-            over_s=0.0,
-        )
-    )
+    watcher.ask(one_look(place, 240))
     watcher.take(Shot(image, START + timedelta(seconds=3), 3.0, 9))
     watcher.finish(60.0)
     assert tools.store.open_checks() == []

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from kiosk_scripted import Scripted, scripted_tools
+from kiosk_scripted import Scripted, one_look, scripted_tools
 from test_watch_view import covered, moved, noisy, scene
 
 from detectors import Detections
@@ -16,7 +16,7 @@ from edge.kiosk.tools import Tools
 from edge.kiosk.watcher import Watcher
 from edge.watch.camera import Shot
 from edge.watch.source import Image
-from edge.wire import Verdict, Verify, channel, decode
+from edge.wire import Verdict, channel, decode
 
 START = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
 
@@ -74,21 +74,7 @@ class Rig:
     def ask(self) -> None:
         """Is the first bicycle still there?"""
         place = self.tools.store.spots("cam")[0]
-        self.watcher.ask(
-            Verify(
-                verify_id="v",
-                incident_id="i",
-                camera="cam",
-                place_id=place.spot_id,
-                case_class="bike",
-                label="bicycle",
-                box=place.box,
-                frame_width=640,
-                frame_height=360,
-                looks=1,
-                over_s=0.0,
-            )
-        )
+        self.watcher.ask(one_look(place, 360))
 
 
 def test_a_covered_lens_ends_no_place(tmp_path: Path, redactor: Redactor) -> None:

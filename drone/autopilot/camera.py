@@ -1,4 +1,4 @@
-"""The camera by camera protocol v2, with ArduPilot's CAMERA_FEEDBACK as the fallback.
+"""What the camera says it took, by camera protocol v2, with ArduPilot's CAMERA_FEEDBACK as the fallback.
 
 Source: https://mavlink.io/en/services/camera.html. Measured on ArduCopter 4.6: it sends CAMERA_FEEDBACK and no
 CAMERA_IMAGE_CAPTURED, and the attitude in it is the vehicle's, not the camera's. A Capture says whose attitude it has,
@@ -10,9 +10,8 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from enum import StrEnum
 
-from drone.autopilot.commands import Command, command
 from drone.autopilot.types import Address
-from drone.autopilot.wire import Message, mav, source
+from drone.autopilot.wire import Message, source
 
 CAMERA_INFORMATION = 259
 SEEN_MAX = 4096
@@ -110,26 +109,6 @@ class Captures:
         if len(self._seen) > SEEN_MAX:
             self._seen.popitem(last=False)
         return True
-
-
-def take_one(sequence: int = 1) -> Command:
-    """One picture now (IMAGE_START_CAPTURE: interval 0, one picture, its number against doubling)."""
-    return command(mav.MAV_CMD_IMAGE_START_CAPTURE, 0, 0, 1, sequence)
-
-
-def take_every(interval_s: float) -> Command:
-    """A picture every so many seconds until `stop`."""
-    return command(mav.MAV_CMD_IMAGE_START_CAPTURE, 0, interval_s, 0)
-
-
-def stop() -> Command:
-    """End of `take_every`."""
-    return command(mav.MAV_CMD_IMAGE_STOP_CAPTURE)
-
-
-def who_are_you(message_id: int = CAMERA_INFORMATION, to: Address | None = None) -> Command:
-    """Ask for one message, CAMERA_INFORMATION by default (REQUEST_MESSAGE)."""
-    return command(mav.MAV_CMD_REQUEST_MESSAGE, message_id, to=to)
 
 
 def _captured(m: Message) -> Capture:

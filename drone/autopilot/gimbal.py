@@ -12,7 +12,6 @@ from drone.autopilot.commands import Command, command
 from drone.autopilot.types import Address
 from drone.autopilot.wire import Message, mav
 
-GIMBAL_MANAGER_INFORMATION = 280
 _IN_VEHICLE = mav.GIMBAL_DEVICE_FLAGS_YAW_IN_VEHICLE_FRAME
 _IN_EARTH = mav.GIMBAL_DEVICE_FLAGS_YAW_IN_EARTH_FRAME
 _LOCK = mav.GIMBAL_DEVICE_FLAGS_YAW_LOCK
@@ -75,11 +74,6 @@ def yaw_frame(flags: int) -> YawFrame:
 def take_control(own: Address, device: int = 0) -> Command:
     """Become the one who moves the gimbal (-1: leave the secondary control as it is)."""
     return command(mav.MAV_CMD_DO_GIMBAL_MANAGER_CONFIGURE, own.system, own.component, -1, -1, 0, 0, device)
-
-
-def release_control(device: int = 0) -> Command:
-    """Give it back (-3: if we have it)."""
-    return command(mav.MAV_CMD_DO_GIMBAL_MANAGER_CONFIGURE, -3, -3, -1, -1, 0, 0, device)
 
 
 def point(pitch_deg: float, yaw_deg: float, frame: YawFrame = YawFrame.VEHICLE, device: int = 0) -> Command:

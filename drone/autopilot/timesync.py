@@ -25,10 +25,6 @@ class Clock:
     round_trip_s: float
     samples: int
 
-    def to_ours_s(self, vehicle_s: float) -> float:
-        """A moment of the vehicle's clock (seconds since its start) on ours."""
-        return vehicle_s - self.offset_s
-
 
 class TimeSync:
     """Asks once a second, answers the vehicle's own questions."""

@@ -14,7 +14,6 @@ REBOOT_WITNESSES = 2
 TEXTS_MAX = 50
 PREARM = mav.MAV_SYS_STATUS_PREARM_CHECK
 # The heartbeat's own component of an autopilot.
-AUTOPILOT_COMPONENT = mav.MAV_COMP_ID_AUTOPILOT1
 
 
 @dataclass

@@ -64,10 +64,6 @@ class Bad:
         return f"row {self.row}, column {self.column}: {self.problem}"
 
 
-class _Wrong(ValueError):
-    """(column, problem)"""
-
-
 def load(path: Path, version: str, city: str) -> tuple[Standard | None, list[Bad]]:
     """The table as a standard, or None and what is wrong with it, in the order of rows. Raises SheetError."""
     rows = list(_records(path))
