@@ -11,8 +11,8 @@ from gateway import deliveries
 from gateway.bulk import Bulk
 from gateway.counters import Counters
 from gateway.database import Database
-from gateway.forward import backoff_s
 from gateway.georeport import BadDocument
+from gateway.rounds import keep_asking
 from gateway.targets.base import Target
 from gateway.targets.settings import TargetSettings
 from gateway.times import Clock, to_text
@@ -48,19 +48,13 @@ class Follower:
 
     def run(self) -> None:
         """Until stopped."""
-        failures = 0
-        while not self._stop.is_set():
-            try:
-                asked = self.round()
-                failures = 0
-            except (httpx.HTTPError, BadDocument, OperationalError) as error:
-                failures += 1
-                self._counters.add("follow_failures")
-                log.info("follow.failed", target=self._target.name, reason=f"{type(error).__name__}: {error}")
-                self._stop.wait(backoff_s(failures))
-                continue
-            if asked < ASKED_MAX:
-                self._stop.wait(min(TICK_S, self._settings.poll_s))
+        expected = (httpx.HTTPError, BadDocument, OperationalError)
+        pause_s = min(TICK_S, self._settings.poll_s)
+        keep_asking(self._stop, lambda: self.round() >= ASKED_MAX, pause_s, expected, self._failed)
+
+    def _failed(self, error: Exception) -> None:
+        self._counters.add("follow_failures")
+        log.info("follow.failed", target=self._target.name, reason=f"{type(error).__name__}: {error}")
 
     def round(self) -> int:
         """Ask about what is due; returns how many were asked about. Raises httpx.HTTPError, BadDocument."""

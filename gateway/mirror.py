@@ -13,12 +13,13 @@ from gateway import checks, feed, incidents, work
 from gateway.bulk import Bulk
 from gateway.counters import Counters
 from gateway.database import Database
-from gateway.forward import backoff_s
+from gateway.rounds import keep_asking
 from gateway.tables import cursors, registry_events
 from gateway.times import Clock, to_text
 
 CURSOR = "registry"
 PAGE = 500
+BACKOFF_S_MAX = 5.0
 log = structlog.get_logger()
 
 _FEED_KINDS: dict[str, feed.Kind] = {
@@ -94,19 +95,12 @@ class Mirror:
 
     def run(self) -> None:
         """Until stopped."""
-        failures = 0
-        while not self._stop.is_set():
-            try:
-                applied = self.round()
-                failures = 0
-            except (httpx.HTTPError, msgspec.DecodeError, OperationalError) as error:
-                failures += 1
-                self._counters.add("poll_failures")
-                log.info("registry.unreachable", reason=f"{type(error).__name__}: {error}")
-                self._stop.wait(min(5.0, backoff_s(failures)))
-                continue
-            if applied < PAGE:
-                self._stop.wait(self._poll_s)
+        expected = (httpx.HTTPError, msgspec.DecodeError, OperationalError)
+        keep_asking(self._stop, lambda: self.round() >= PAGE, self._poll_s, expected, self._failed, BACKOFF_S_MAX)
+
+    def _failed(self, error: Exception) -> None:
+        self._counters.add("poll_failures")
+        log.info("registry.unreachable", reason=f"{type(error).__name__}: {error}")
 
     def round(self) -> int:
         """Fetch and apply one page; returns how many events it held."""
