@@ -31,8 +31,8 @@ def keep(tx: sa.Connection, proposals: list[Proposal], now: str) -> list[int]:
         tx.execute(sa.update(thresholds).where(older).values(replaced))
         row = {"camera": found.camera, "class_code": found.class_code, "threshold": found.threshold, "at": now}
         row |= {"holds": found.holds, "body": found.body(), "state": "proposed"}
-        done = tx.execute(sa.insert(thresholds), row | {"person": "", "reason": "", "settled_at": ""})
-        numbers.append(int(done.inserted_primary_key[0]))
+        row |= {"person": "", "reason": "", "settled_at": ""}
+        numbers.append(tx.execute(sa.insert(thresholds).values(row).returning(t.n)).scalar_one())
     return numbers
 
 
