@@ -12,9 +12,8 @@ from fastapi import FastAPI
 
 from edge.link.mqtt import Connection, Incoming
 from edge.wire import up_filter
-from gateway import api, health, hooks, tables
+from gateway import api, health, hooks
 from gateway.counters import Counters
-from gateway.database import Database
 from gateway.decide import Decider
 from gateway.down import Sender
 from gateway.evidence import EvidenceStore
@@ -23,10 +22,10 @@ from gateway.forwarder import Forwarder
 from gateway.ingest import Intake
 from gateway.lock import DataLock
 from gateway.metrics import Metrics, State
-from gateway.migrations import MIGRATIONS
 from gateway.mirror import Mirror
 from gateway.ports import listen
 from gateway.retention import Retention
+from gateway.schema import open_database
 from gateway.server import Server, ready_line
 from gateway.settings import GatewaySettings
 from gateway.store import BatchStore, Outcome
@@ -48,7 +47,7 @@ class Gateway:
         self.failed = False
         self.stopping = False
         self.targets = settings.all_targets()
-        self.database = Database(settings.url(), tables.metadata, tables.SCHEMA_VERSION, MIGRATIONS)
+        self.database = open_database(settings.url())
         self.pictures = EvidenceStore(data / "evidence", settings.evidence_bytes_max)
         self.registry = httpx.Client(
             base_url=settings.embedded_url() or settings.registry_url, timeout=TIMEOUT_S, trust_env=False

@@ -10,10 +10,14 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from edge.link.logs import to_stderr
+
+if TYPE_CHECKING:
+    from postgres_server import PostgresServer
 
 REPOSITORY = Path(__file__).parent.parent
 
@@ -112,3 +116,21 @@ def broker(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[RealBroke
     if real.process is not None and real.process.poll() is None:
         real.process.terminate()
         real.process.wait(10)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator["PostgresServer"]:
+    """One server for the whole session; each test takes a database of its own (`new_url`)."""
+    from postgres_server import PostgresServer
+
+    server = PostgresServer()
+    yield server
+    server.close()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The same test on both databases: the URL of an empty one."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'test.sqlite3'}"
+    return str(request.getfixturevalue("postgres").new_url())
