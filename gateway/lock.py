@@ -1,4 +1,4 @@
-"""A lock on a data directory: gateways share it, a restore has it alone."""
+"""A lock on a data directory: a gateway on SQLite and a restore have it alone, gateways on PostgreSQL share it."""
 
 import fcntl
 import os
@@ -26,8 +26,8 @@ class DataLock:
             fcntl.flock(self._handle, (fcntl.LOCK_EX if self._exclusive else fcntl.LOCK_SH) | fcntl.LOCK_NB)
         except BlockingIOError:
             os.close(self._handle)
-            who = "a gateway runs" if self._exclusive else "a restore is under way"
-            raise InUse(f"{self._path.parent}: {who} there; wait for its end, or stop it first") from None
+            who = "a gateway runs there, or a restore does" if self._exclusive else "a restore is under way there"
+            raise InUse(f"{self._path.parent}: {who}; wait for its end, or stop it first") from None
         return self
 
     def __exit__(

@@ -17,7 +17,7 @@ from typing import Any
 
 import httpx
 import msgspec
-from conftest import free_port, missing, until
+from conftest import free_port, iotcore_command, missing, until
 
 from edge.link.mqtt import Broker, Connection, Incoming
 from edge.wire import (
@@ -152,7 +152,7 @@ class Centre:
     def _start(self, name: str) -> Process:
         stderr = self.folder / f"{name}.err"
         if name == "broker":
-            make = _mosquitto if self.broker == "mosquitto" else _amqtt
+            make = {"mosquitto": _mosquitto, "amqtt": _amqtt, "iotcore": _iotcore}[self.broker]
             return make(self.folder, self.mqtt_port)
         config = self.folder / f"{name}.toml"
         config.write_text(_toml(self._settings[name]))
@@ -344,6 +344,12 @@ def _amqtt(folder: Path, port: int) -> Process:
     code = f"import asyncio; from edge.link.broker import serve; asyncio.run(serve('127.0.0.1', {port}))"
     process = Process([sys.executable, "-c", code], folder / "amqtt.err")
     until(lambda: _listens(port), 10.0, "amqtt")
+    return process
+
+
+def _iotcore(folder: Path, port: int) -> Process:
+    process = Process(iotcore_command(folder, port), folder / "iotcore.err")
+    until(lambda: _listens(port), 20.0, "iotcore")
     return process
 
 

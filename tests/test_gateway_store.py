@@ -1,6 +1,5 @@
 """The intake's own promises, with a real database and a line that only writes down what it is told."""
 
-import sqlite3
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -70,8 +69,8 @@ def incoming(message: Durable) -> Incoming:
 
 
 @pytest.fixture
-def rig(tmp_path: Path) -> Iterator[Rig]:
-    rig = Rig(tmp_path)
+def rig(tmp_path: Path, database_url: str) -> Iterator[Rig]:
+    rig = Rig(tmp_path, database_url)
     yield rig
     rig.intake.stop(0.0)
     if rig.thread.is_alive():
@@ -89,20 +88,21 @@ def test_acknowledgements_come_after_the_commit_in_receive_order_and_receipts_co
 
 def test_while_the_database_is_locked_nothing_is_acknowledged_and_then_everything_is(rig: Rig) -> None:
     rig.database.engine.dispose()
-    other = sqlite3.connect(rig.path, isolation_level=None, timeout=1.0)
-    other.execute("BEGIN IMMEDIATE")
-    sa.event.listen(rig.database.engine, "connect", lambda c, _: c.execute("PRAGMA busy_timeout=20"))
-    rig.intake.put(incoming(candidate(1)))
-    rig.thread.start()
-    eventually(lambda: rig.counters["commit_retries"] >= 2, "retries")
-    assert rig.line.log == []
-    other.execute("ROLLBACK")
+    impatient = "PRAGMA busy_timeout=20" if rig.database.is_sqlite else "SET lock_timeout = 20"
+    sa.event.listen(rig.database.engine, "connect", lambda c, _: c.execute(impatient))
+    other = open_database(rig.settings.url())
+    with other.write():
+        rig.intake.put(incoming(candidate(1)))
+        rig.thread.start()
+        eventually(lambda: rig.counters["commit_retries"] >= 2, "retries")
+        assert rig.line.log == []
+    other.close()
     eventually(lambda: rig.line.log == [("ack", 1), ("receipt", (1,))], "ack and receipt")
 
 
 def test_a_picture_that_the_disk_refuses_gets_no_receipt_and_holds_nobody_up(rig: Rig) -> None:
     shown = picture(b"late", seq=2)
-    (rig.path.parent / "evidence" / shown.sha256[:2]).write_text("a file where a folder should be")
+    (Path(rig.settings.data) / "evidence" / shown.sha256[:2]).write_text("a file where a folder should be")
     outcome = rig.store.commit([take(incoming(shown)), take(incoming(candidate(1)))])
     assert dict(outcome.receipts) == {("kiosk-1", candidate().epoch): [1]}
     assert outcome.deferred == 1
