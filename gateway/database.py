@@ -102,6 +102,7 @@ class Database:
             connection = connection.execution_options(**{engines.WRITER: True})
             with connection.begin():
                 if not self.is_sqlite:
+                    connection.execute(engines.PATIENTLY)  # another process may bring a large database up
                     connection.execute(engines.SCHEMA_LOCK)
                 yield connection
 

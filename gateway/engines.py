@@ -16,6 +16,7 @@ LOCK_TIMEOUT_MS = 10_000
 # A gateway that hangs or whose machine lost its power in the middle of a transaction gives the others way after this.
 HUNG_WRITER_MS = 3000
 HUNG_WRITER_ENDS = sa.func.set_config("idle_in_transaction_session_timeout", str(HUNG_WRITER_MS), True)
+PATIENTLY = sa.text("SET LOCAL lock_timeout = 0")
 SCHEMA_LOCK = sa.select(sa.func.pg_advisory_xact_lock(sa.literal(0x7A68756F6D75, sa.BigInteger)))  # "zhuomu"
 
 

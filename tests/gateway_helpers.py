@@ -50,7 +50,7 @@ max_inflight_messages 1000
 max_queued_messages 100000
 set_tcp_nodelay true
 """
-_RUN = "from gateway import cli; import typer; typer.run(cli.{command})"
+RUN = "from gateway import cli; import typer; typer.run(cli.{command})"
 
 
 class Process:
@@ -155,8 +155,8 @@ class Centre:
             make = {"mosquitto": _mosquitto, "amqtt": _amqtt, "iotcore": _iotcore}[self.broker]
             return make(self.folder, self.mqtt_port)
         config = self.folder / f"{name}.toml"
-        config.write_text(_toml(self._settings[name]))
-        return Process([sys.executable, "-c", _RUN.format(command=name), "--config", str(config)], stderr)
+        config.write_text(toml(self._settings[name]))
+        return Process([sys.executable, "-c", RUN.format(command=name), "--config", str(config)], stderr)
 
 
 class Device:
@@ -177,6 +177,11 @@ class Device:
         )
         self._connection.start()
         assert self._connection.wait_connected(10.0)
+
+    @property
+    def sent(self) -> int:
+        """How many messages have got a number; the last one's."""
+        return self._seq
 
     def stop(self) -> None:
         """Go away without a word."""
@@ -322,10 +327,10 @@ def eventually(condition: Callable[[], object], what: str, timeout_s: float = 20
     until(condition, timeout_s, what)
 
 
-def _toml(values: dict[str, Any]) -> str:
-    """Flat values first, then the one table; JSON's strings, numbers and lists are TOML's."""
+def toml(values: dict[str, Any]) -> str:
+    """Settings as TOML: flat values first, then the one table; JSON's strings, numbers and lists are TOML's."""
     flat = [f"{name} = {json.dumps(value)}" for name, value in values.items() if not isinstance(value, dict)]
-    tables = [f"[{name}]\n{_toml(value)}" for name, value in values.items() if isinstance(value, dict)]
+    tables = [f"[{name}]\n{toml(value)}" for name, value in values.items() if isinstance(value, dict)]
     return "\n".join([*flat, *tables]) + "\n"
 
 
