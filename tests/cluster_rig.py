@@ -21,6 +21,8 @@ from gateway.settings import GatewaySettings
 
 NAMES = ("gateway-1", "gateway-2")
 TWIN_EVERY = 10
+LATE_S = 2.0
+RESENT_AT_ONCE = 20
 
 
 class Cluster:
@@ -96,11 +98,25 @@ class Cluster:
 
 
 class Publisher(Device):
-    """A device that remembers when each receipt came."""
+    """A device that remembers when each receipt came, and sends again what is late, a little at a time."""
 
     def __init__(self, port: int, name: str) -> None:
         self.receipted_at: list[float] = []
+        self._sent_at: dict[int, float] = {}
         super().__init__(port, name)
+
+    def put(self, seq: int, channel: str, payload: bytes) -> None:
+        """Send, and note when."""
+        self._sent_at[seq] = time.monotonic()
+        super().put(seq, channel, payload)
+
+    def resend(self) -> None:
+        """What was sent LATE_S ago and has no receipt; few at once, or a slow machine would drown in repeats."""
+        now = time.monotonic()
+        late = [seq for seq in sorted(self.pending) if now - self._sent_at[seq] > LATE_S]
+        for seq in late[:RESENT_AT_ONCE]:
+            if (message := self.pending.get(seq)) is not None:
+                self.put(seq, *message)
 
     def _receipt(self, receipt: Receipt) -> None:
         super()._receipt(receipt)
@@ -108,7 +124,7 @@ class Publisher(Device):
 
 
 class Load:
-    """Publishers that send at a steady rate until stopped, and send again what has no receipt after a second.
+    """Publishers that send at a steady rate until stopped, and send again what has no receipt.
 
     Every tenth thing is also seen by the next publisher at the same moment: both sightings are one incident, whichever
     gateway takes which. `things`, `twins`: how many of each were sent.

@@ -33,7 +33,7 @@ def test_gateways_killed_at_random_moments_under_load_lose_nothing_and_double_no
     """ZHUOMU_KILLS=50 for the long run; what was measured goes to stderr as one line of JSON."""
     rng = random.Random(SEED)
     cluster.start()
-    load = Load(cluster.broker.port, publishers=4, per_s=20.0, seed=SEED)
+    load = Load(cluster.broker.port, publishers=4, per_s=12.0, seed=SEED)
     load.start()
     pauses_s: list[float] = []
     for _ in range(KILLS):
@@ -78,7 +78,7 @@ def _nothing_lost_nothing_doubled(cluster: Cluster, load: Load) -> None:
 def test_a_gateway_that_hangs_in_the_middle_gives_way_and_comes_back_without_harm(cluster: Cluster) -> None:
     """SIGSTOP: its connections stay open, so the database must end its transaction and the lease must run out."""
     cluster.start()
-    load = Load(cluster.broker.port, publishers=3, per_s=20.0, seed=SEED)
+    load = Load(cluster.broker.port, publishers=3, per_s=12.0, seed=SEED)
     load.start()
     wait_for_receipt(load, time.monotonic(), 30.0)
     stopped_at = time.monotonic()
