@@ -107,7 +107,7 @@ class Leases:
         mine = mine.values(holder=self._holder, until_ms=now_ms + int(LEASE_S * 1000)).returning(leases.c.name)
         with self._database.engine.begin() as tx:  # not in the queue of writers: a lease must not wait for a batch
             held = set(tx.scalars(mine))
-        for name in held - {name for name in self._names if self.may(name)()}:
+        for name in sorted(held - self._until_s.keys()):
             log.info("lease.taken", work=name, holder=self._holder)
         self._until_s = dict.fromkeys(held, asked_s + LEASE_S - MARGIN_S)
         return held
