@@ -10,7 +10,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import sqlalchemy as sa
 
@@ -131,7 +131,7 @@ class Database:
 
             migrate.stamp(tx, self._revisions, version)
 
-    def _refuse(self, found: int | None, version: int) -> None:
+    def _refuse(self, found: int | None, version: int) -> NoReturn:
         name = self.engine.url.render_as_string(hide_password=True)
         if found is not None and found > version:
             mend = "update the software, or open the file that you saved before the newer one ran"
