@@ -134,7 +134,8 @@ class Mirror:
                 for event in events:
                     if event.n > after:
                         apply(tx, bulk, event, now)
-                _move(tx, events[-1].n)
+                if events[-1].n > after:  # a gateway that hung meanwhile must not take the others back
+                    _move(tx, events[-1].n)
                 bulk.flush()
             self._on_news.set()
         return len(events)

@@ -89,7 +89,7 @@ def test_acknowledgements_come_after_the_commit_in_receive_order_and_receipts_co
 def test_while_the_database_is_locked_nothing_is_acknowledged_and_then_everything_is(rig: Rig) -> None:
     rig.database.engine.dispose()
     impatient = "PRAGMA busy_timeout=20" if rig.database.is_sqlite else "SET lock_timeout = 20"
-    sa.event.listen(rig.database.engine, "connect", lambda c, _: c.execute(impatient))
+    sa.event.listen(rig.database.engine, "connect", lambda c, _: (c.execute(impatient), c.commit()))
     other = open_database(rig.settings.url())
     with other.write():
         rig.intake.put(incoming(candidate(1)))
