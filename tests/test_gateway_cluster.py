@@ -44,6 +44,7 @@ def test_gateways_killed_at_random_moments_under_load_lose_nothing_and_double_no
         wait_for_receipt(load, killed_at, 30.0)
         cluster.start(name)  # ready: until now every receipt was the other one's
         pauses_s.append(_longest_gap(killed_at, load.receipts_after(killed_at)))
+        sys.stderr.write(f"killed {len(pauses_s)} of {KILLS}: {name}, pause {pauses_s[-1]:.2f} s\n")
     load.stop(60.0)
     until(lambda: cluster.get("/api/summary")["forward_left"] == 0, 120.0, "everything forwarded")
     until(lambda: cluster.reconcile().reports["confirmed"] == load.things, 60.0, "everything mirrored")
