@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from gateway.cluster_tables import leases
 from gateway.database import Database
-from gateway.leases import LEASE_S, MARGIN_S, Alone, Leases
+from gateway.leases import LEASE_S, MARGIN_S, RENEW_S, Alone, Leases
 from gateway.schema import open_database
 
 WORK = ("mirror", "down")
@@ -61,6 +61,10 @@ def test_a_holder_that_cannot_renew_stops_before_the_others_may_begin(database: 
     with database.read() as tx:  # and for the others it still holds
         until_ms = tx.scalars(sa.select(leases.c.until_ms)).all()
     assert min(until_ms) > 1_700_000_000_000
+
+
+def test_work_is_taken_over_within_five_seconds_whatever_became_of_its_holder() -> None:
+    assert LEASE_S + RENEW_S < 5.0
 
 
 def test_one_that_ends_gives_back_at_once_what_it_held(database: Database) -> None:
