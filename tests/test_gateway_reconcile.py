@@ -150,7 +150,8 @@ def test_the_command_prints_json_and_its_exit_status_tells(rig: Rig, centre: Cen
     config.write_text(where + 'registry_url = "http://127.0.0.1:9"\n')
     silent = run()
     assert silent.exit_code == 2 and "leave it out with --offline" in silent.stderr
-    assert run("--offline", "--data", "/nowhere").exit_code == 2
+    nowhere = CliRunner().invoke(app, ["reconcile", "--offline", "--data", "/nowhere"])
+    assert nowhere.exit_code == 2
 
 
 TEXTS = st.lists(st.tuples(st.text(alphabet="ab"), st.text(alphabet="ab")), max_size=8)
