@@ -5,10 +5,9 @@ from pathlib import Path
 import httpx
 import msgspec
 
-from gateway import reconcile, registry_cases, tables
+from gateway import reconcile, registry_cases
 from gateway.backup import NotDone
-from gateway.database import Database
-from gateway.migrations import MIGRATIONS
+from gateway.schema import open_database
 from gateway.settings import GatewaySettings
 
 TIMEOUT_S = 30.0
@@ -19,7 +18,7 @@ def run(settings: GatewaySettings, offline: bool) -> reconcile.Report:
     if not settings.database_url and not (Path(settings.data) / "gateway.sqlite3").is_file():
         raise NotDone(f"{settings.data}: no gateway's database there; name the data directory with --data")
     url = settings.embedded_url()
-    database = Database(settings.url(), tables.metadata, tables.SCHEMA_VERSION, MIGRATIONS)
+    database = open_database(settings.url())
     try:
         with database.read() as tx:
             if offline or not url:

@@ -14,6 +14,7 @@ from edge.wire import topic
 from gateway.counters import Counters
 from gateway.database import Database
 from gateway.ingest import Line
+from gateway.leases import May, always
 from gateway.tables import devices, verifies, work_orders
 from gateway.times import Clock, to_text
 
@@ -46,13 +47,21 @@ class Sender:
     """
 
     def __init__(
-        self, database: Database, line: Line, counters: Counters, clock: Clock, resend_s: float, resend_s_max: float
+        self,
+        database: Database,
+        line: Line,
+        counters: Counters,
+        clock: Clock,
+        resend_s: float,
+        resend_s_max: float,
+        may: May = always,
     ) -> None:
         self._database = database
         self._line = line
         self._counters = counters
         self._clock = clock
         self._resend_s = resend_s
+        self._may = may
         self._resend_s_max = resend_s_max
         self._births: set[str] = set()
         self._lock = threading.Lock()
@@ -76,7 +85,8 @@ class Sender:
             self.wake.wait(TICK_S)
             self.wake.clear()
             try:
-                self.round()
+                if self._may():  # those that came up meanwhile are remembered for the day when we may
+                    self.round()
             except OperationalError as error:
                 log.error("down.database", reason=str(error.orig))
 

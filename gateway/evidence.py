@@ -7,7 +7,11 @@ gone, pictures that no incident names; the pictures of open incidents go last. E
 import hashlib
 import os
 import re
+import socket
+import threading
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -17,6 +21,8 @@ from gateway.tables import evidence, evidence_refs, incidents
 
 SHA256 = re.compile(r"[0-9a-f]{64}")
 EVICT_ROWS = 64
+LEFT_BEHIND_S = 3600.0
+RECOUNT_SHARE = 16
 
 
 class EvidenceStore:
@@ -26,9 +32,13 @@ class EvidenceStore:
         self._root = root
         self._bytes_max = bytes_max
         self._bytes: int | None = None
+        self._added = 0
         root.mkdir(parents=True, exist_ok=True)
-        for left in root.glob("*/*.tmp"):
-            left.unlink(missing_ok=True)
+        edge_s = time.time() - LEFT_BEHIND_S
+        for left in root.glob("*/*.tmp"):  # of a process that died; a younger one may be another gateway's at work
+            with suppress(FileNotFoundError):
+                if left.stat().st_mtime < edge_s:
+                    left.unlink()
 
     def path(self, sha256: str) -> Path:
         """Where a picture lies. Raises ValueError for anything that is not 64 hex digits."""
@@ -44,7 +54,7 @@ class EvidenceStore:
         if target.exists():
             return
         target.parent.mkdir(exist_ok=True)
-        temporary = target.with_suffix(".tmp")
+        temporary = target.with_suffix(f".{os.getpid()}-{threading.get_ident()}-{socket.gethostname()}.tmp")
         with temporary.open("wb") as file:
             file.write(message.data)
             file.flush()
@@ -63,9 +73,13 @@ class EvidenceStore:
 
     def over_budget(self, tx: sa.Connection, added_bytes: int) -> list[str]:
         """Mark as gone what must go; the caller deletes the files after its commit."""
-        if self._bytes is not None and self._bytes + added_bytes <= self._bytes_max:
+        # Other gateways add too: counted anew after every sixteenth of the budget, so that all together stay near it.
+        self._added += added_bytes
+        counted = self._bytes is not None and self._added <= self._bytes_max // RECOUNT_SHARE
+        if counted and self._bytes is not None and self._bytes + added_bytes <= self._bytes_max:
             self._bytes += added_bytes
             return []
+        self._added = 0
         total = tx.scalar(sa.select(sa.func.coalesce(sa.func.sum(evidence.c.size_bytes), 0)).where(evidence.c.stored))
         self._bytes = int(total or 0)
         excess = self._bytes - self._bytes_max

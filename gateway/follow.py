@@ -12,6 +12,7 @@ from gateway.bulk import Bulk
 from gateway.counters import Counters
 from gateway.database import Database
 from gateway.georeport import BadDocument
+from gateway.leases import May, always
 from gateway.rounds import keep_asking
 from gateway.targets.base import Target
 from gateway.targets.settings import TargetSettings
@@ -33,6 +34,7 @@ class Follower:
         counters: Counters,
         clock: Clock,
         on_news: threading.Event,
+        may: May = always,
     ) -> None:
         self._database = database
         self._target = target
@@ -40,6 +42,7 @@ class Follower:
         self._counters = counters
         self._clock = clock
         self._on_news = on_news
+        self._may = may
         self._stop = threading.Event()
 
     def stop(self) -> None:
@@ -50,7 +53,7 @@ class Follower:
         """Until stopped."""
         expected = (httpx.HTTPError, BadDocument, OperationalError)
         pause_s = min(TICK_S, self._settings.poll_s)
-        keep_asking(self._stop, lambda: self.round() >= ASKED_MAX, pause_s, expected, self._failed)
+        keep_asking(self._stop, lambda: self._may() and self.round() >= ASKED_MAX, pause_s, expected, self._failed)
 
     def _failed(self, error: Exception) -> None:
         self._counters.add("follow_failures")

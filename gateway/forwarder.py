@@ -19,6 +19,7 @@ from gateway.bulk import Bulk
 from gateway.counters import Counters
 from gateway.database import Database
 from gateway.forward import backoff_s
+from gateway.leases import May, always
 from gateway.tables import forwards, incidents
 from gateway.targets import breaker
 from gateway.targets.base import Parcel, Sent, Target
@@ -43,6 +44,7 @@ class Forwarder:
         clock: Clock,
         workers: int,
         monotonic: Callable[[], float] = time.monotonic,
+        may: May = always,
     ) -> None:
         self.target = target
         self.breaker = breaker.Breaker()
@@ -51,6 +53,7 @@ class Forwarder:
         self._counters = counters
         self._clock = clock
         self._monotonic = monotonic
+        self._may = may
         self._pool = ThreadPoolExecutor(workers, f"forward-{target.name}")
         self._breaker_lock = threading.Lock()
         self._wake = threading.Event()
@@ -89,7 +92,7 @@ class Forwarder:
         """Send the first due row of each incident once (one by one where the target wants one order over everything);
         returns how many went through."""
         allowed = breaker.allowed(self.breaker, self._monotonic(), ROWS)
-        if not allowed:
+        if not allowed or not self._may():
             return 0
         with self._database.read() as tx:
             rows = self._in_line(tx, allowed) if self.target.order == "all" else self._heads(tx, allowed)
@@ -133,6 +136,8 @@ class Forwarder:
                 return
 
     def _send(self, row: Any) -> Sent:
+        if not self._may():  # another gateway has taken over meanwhile: it finds the row as it was
+            return Sent("pending", down=True)
         sent = self.target.send(Parcel(row["key"], row["incident_id"], row["path"], row["body"]))
         outcome: breaker.Outcome = "down" if sent.down else "failed" if sent.failed else "ok"
         with self._breaker_lock:
@@ -149,7 +154,9 @@ class Forwarder:
         values: dict[str, Any] = {"state": sent.state, "attempts": attempts, "last_error": sent.error}
         values |= {"next_at": to_text(now + timedelta(seconds=wait_s))}
         values |= {"target": row["target"] if sent.state == "pending" else self.target.name}
-        tx.execute(sa.update(forwards).where(forwards.c.n == row["n"]).values(values))
+        mine = sa.and_(forwards.c.n == row["n"], forwards.c.state == "pending")
+        if not tx.execute(sa.update(forwards).where(mine).values(values)).rowcount:
+            return  # another gateway sent it too and was first to write that down
         if sent.foreign:
             deliveries.taken(tx, bulk, self.target.name, row["incident_id"], sent, to_text(now))
         if sent.state == "refused":

@@ -140,13 +140,13 @@ def _join(tx: sa.Connection, incident_id: str, sighting: Sighting, now: str) -> 
 def _see_again(tx: sa.Connection, candidate: Candidate, payload: bytes, incident_id: str, now: str) -> None:
     campaigns.note(tx, incident_id, candidate.campaigns, now)
     seen = to_text(candidate.last_seen)
-    news: tuple[tuple[sa.Table, dict[str, Any]], ...] = (
-        (candidates, {"payload": payload}),
-        (witnesses, {"last_seen": seen}),
-    )
-    for table, values in news:
-        same = sa.and_(table.c.device == candidate.device, table.c.candidate_id == candidate.candidate_id)
-        tx.execute(sa.update(table).where(same).values(values))
+    w, c = witnesses.c, candidates.c
+    same = sa.and_(w.device == candidate.device, w.candidate_id == candidate.candidate_id)
+    # Messages overtake each other, the more so when several gateways share them: older news change nothing.
+    if not tx.execute(sa.update(witnesses).where(same, w.last_seen <= seen).values(last_seen=seen)).rowcount:
+        return
+    same = sa.and_(c.device == candidate.device, c.candidate_id == candidate.candidate_id)
+    tx.execute(sa.update(candidates).where(same).values(payload=payload))
     older = sa.and_(incidents.c.incident_id == incident_id, incidents.c.last_seen < seen)
     tx.execute(sa.update(incidents).where(older).values(last_seen=seen, revision=revision(now)))
 

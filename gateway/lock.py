@@ -1,7 +1,9 @@
-"""A lock on a data directory: gateways share it, a restore has it alone."""
+"""A lock on a data directory: a gateway on SQLite and a restore have it alone, gateways on PostgreSQL share it."""
 
 import fcntl
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 
@@ -24,11 +26,22 @@ class DataLock:
             fcntl.flock(self._handle, (fcntl.LOCK_EX if self._exclusive else fcntl.LOCK_SH) | fcntl.LOCK_NB)
         except BlockingIOError:
             os.close(self._handle)
-            who = "a gateway runs" if self._exclusive else "a restore is under way"
-            raise InUse(f"{self._path.parent}: {who} there; wait for its end, or stop it first") from None
+            who = "a gateway runs there, or a restore does" if self._exclusive else "a restore is under way there"
+            raise InUse(f"{self._path.parent}: {who}; wait for its end, or stop it first") from None
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         os.close(self._handle)
+
+
+@contextmanager
+def file_lock(path: Path) -> Iterator[None]:
+    """Wait for a file's lock and hold it; it ends with the block or the process. The file stays, empty."""
+    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)

@@ -13,6 +13,7 @@ from gateway import checks, feed, incidents, work
 from gateway.bulk import Bulk
 from gateway.counters import Counters
 from gateway.database import Database
+from gateway.leases import May, always
 from gateway.rounds import keep_asking
 from gateway.tables import cursors, registry_events
 from gateway.times import Clock, to_text
@@ -80,6 +81,7 @@ class Mirror:
         clock: Clock,
         poll_s: float,
         on_news: "threading.Event",
+        may: May = always,
     ) -> None:
         self._database = database
         self._client = client
@@ -87,6 +89,7 @@ class Mirror:
         self._clock = clock
         self._poll_s = poll_s
         self._on_news = on_news
+        self._may = may
         self._stop = threading.Event()
 
     def stop(self) -> None:
@@ -96,7 +99,17 @@ class Mirror:
     def run(self) -> None:
         """Until stopped."""
         expected = (httpx.HTTPError, msgspec.DecodeError, OperationalError)
-        keep_asking(self._stop, lambda: self.round() >= PAGE, self._poll_s, expected, self._failed, BACKOFF_S_MAX)
+        keep_asking(
+            self._stop,
+            lambda: self._may() and self.round() >= PAGE,
+            self._poll_s,
+            expected,
+            self._failed,
+            BACKOFF_S_MAX,
+        )
+
+    def _more(self) -> bool:
+        return self._may() and self.round() >= PAGE
 
     def _failed(self, error: Exception) -> None:
         self._counters.add("poll_failures")
@@ -121,7 +134,8 @@ class Mirror:
                 for event in events:
                     if event.n > after:
                         apply(tx, bulk, event, now)
-                _move(tx, events[-1].n)
+                if events[-1].n > after:  # a gateway that hung meanwhile must not take the others back
+                    _move(tx, events[-1].n)
                 bulk.flush()
             self._on_news.set()
         return len(events)

@@ -16,10 +16,12 @@ from gateway import books
 from gateway.counters import Counters
 from gateway.database import Database
 from gateway.evidence import EvidenceStore
+from gateway.leases import May, always
 from gateway.settings import GatewaySettings
 from gateway.tables import dead_letters, evidence, evidence_refs, incidents, messages
 from gateway.times import Clock, to_text
 
+NOT_MINE_S = 1.0
 log = structlog.get_logger()
 
 
@@ -40,13 +42,20 @@ class Retention:
     """One thread; sweeps at the start and then every `retention_every_s`."""
 
     def __init__(
-        self, settings: GatewaySettings, database: Database, pictures: EvidenceStore, counters: Counters, clock: Clock
+        self,
+        settings: GatewaySettings,
+        database: Database,
+        pictures: EvidenceStore,
+        counters: Counters,
+        clock: Clock,
+        may: May = always,
     ) -> None:
         self._settings = settings
         self._database = database
         self._pictures = pictures
         self._counters = counters
         self._clock = clock
+        self._may = may
         self._stop = threading.Event()
 
     def stop(self) -> None:
@@ -56,6 +65,9 @@ class Retention:
     def run(self) -> None:
         """Until stopped."""
         while not self._stop.is_set():
+            if not self._may():
+                self._stop.wait(NOT_MINE_S)
+                continue
             more = False
             try:
                 more = self.sweep().full(self._settings.retention_rows_max)

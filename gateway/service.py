@@ -1,5 +1,6 @@
 """The gateway's process: connection, intake, forwarding, mirror, sender, API and console, and their orderly end."""
 
+import secrets
 import socket
 import threading
 import time
@@ -10,23 +11,23 @@ import httpx
 import structlog
 from fastapi import FastAPI
 
-from edge.link.mqtt import Connection, Incoming
-from edge.wire import up_filter
-from gateway import api, health, hooks, tables
+from edge.link.mqtt import Connection, Group, Incoming
+from edge.wire import topic, up_filter
+from gateway import api, health, hooks
 from gateway.counters import Counters
-from gateway.database import Database
 from gateway.decide import Decider
 from gateway.down import Sender
 from gateway.evidence import EvidenceStore
 from gateway.follow import Follower
 from gateway.forwarder import Forwarder
 from gateway.ingest import Intake
+from gateway.leases import Alone, Duty, Leases
 from gateway.lock import DataLock
 from gateway.metrics import Metrics, State
-from gateway.migrations import MIGRATIONS
 from gateway.mirror import Mirror
 from gateway.ports import listen
 from gateway.retention import Retention
+from gateway.schema import open_database
 from gateway.server import Server, ready_line
 from gateway.settings import GatewaySettings
 from gateway.store import BatchStore, Outcome
@@ -48,14 +49,13 @@ class Gateway:
         self.failed = False
         self.stopping = False
         self.targets = settings.all_targets()
-        self.database = Database(settings.url(), tables.metadata, tables.SCHEMA_VERSION, MIGRATIONS)
+        self.database = open_database(settings.url())
         self.pictures = EvidenceStore(data / "evidence", settings.evidence_bytes_max)
         self.registry = httpx.Client(
             base_url=settings.embedded_url() or settings.registry_url, timeout=TIMEOUT_S, trust_env=False
         )
-        self.connection = Connection(
-            settings.broker, settings.client_id, subscriptions=[(up_filter(), 1)], on_message=self._incoming
-        )
+        self.connection = self._connection(settings)
+        self.duty = self._duty(settings)
         self._build(settings)
         self._build_ways(settings)
         self._threads = [
@@ -64,26 +64,56 @@ class Gateway:
         ]
         self.on_failure: Callable[[], None] = lambda: None
 
+    def _connection(self, s: GatewaySettings) -> Connection:
+        if not s.group:
+            return Connection(s.broker, s.client_id, subscriptions=[(up_filter(), 1)], on_message=self._incoming)
+        # Births are kept by the broker, and what is kept it gives to no group: every gateway hears of them by itself.
+        births = [(topic("up", "+", "presence"), 1)]
+        group = Group(s.group, [(up_filter(), 1)], s.batch_messages_max)
+        return Connection(s.broker, s.client_id, subscriptions=births, on_message=self._incoming, group=group)
+
+    def _duty(self, s: GatewaySettings) -> Duty:
+        """Who may do what cannot be done by two gateways at once."""
+        if self.database.is_sqlite:
+            return Alone()
+        holder = f"{s.client_id}@{socket.gethostname()}-{secrets.token_hex(4)}"
+        ways = [f"{kind}-{target.name}" for target in self.targets for kind in ("forward", "follow")]
+        return Leases(self.database, holder, ["mirror", "down", "retention", *ways])
+
     def _build(self, s: GatewaySettings) -> None:
         store = BatchStore(self.database, self.pictures, self.counters, utc_now, s.dead_letters_max)
         self.intake = Intake(s, store, self.counters, self.connection, self._committed)
-        self.sender = Sender(self.database, self.connection, self.counters, utc_now, s.resend_s, s.resend_s_max)
-        self.retention = Retention(s, self.database, self.pictures, self.counters, utc_now)
+        self.sender = Sender(
+            self.database, self.connection, self.counters, utc_now, s.resend_s, s.resend_s_max, self.duty.may("down")
+        )
+        self.retention = Retention(s, self.database, self.pictures, self.counters, utc_now, self.duty.may("retention"))
 
     def _build_ways(self, s: GatewaySettings) -> None:
         """To the registries and back."""
         made = [(target, routes.build(target, self.registry)) for target in self.targets]
         self.forwarders = [
-            Forwarder(self.database, way, routes.owns(target, self.targets), self.counters, utc_now, s.forward_workers)
+            Forwarder(
+                self.database,
+                way,
+                routes.owns(target, self.targets),
+                self.counters,
+                utc_now,
+                s.forward_workers,
+                may=self.duty.may(f"forward-{target.name}"),
+            )
             for target, way in made
         ]
         news = self.sender.wake
         self.followers = {
-            target.name: Follower(self.database, way, target, self.counters, utc_now, news)
+            target.name: Follower(
+                self.database, way, target, self.counters, utc_now, news, self.duty.may(f"follow-{target.name}")
+            )
             for target, way in made
             if target.kind == "open311"
         }
-        self.mirror = Mirror(self.database, self.registry, self.counters, utc_now, s.poll_s, news)
+        self.mirror = Mirror(
+            self.database, self.registry, self.counters, utc_now, s.poll_s, news, self.duty.may("mirror")
+        )
         self.metrics = Metrics()
         self.intake.on_receipt = self.metrics.receipted
         self.metrics.registry.register(
@@ -93,6 +123,7 @@ class Gateway:
     def _runs(self) -> dict[str, Callable[[], None]]:
         """Threads by name."""
         runs = {"intake": self.intake.run, "down": self.sender.run, "retention": self.retention.run}
+        runs["duty"] = self.duty.run
         if self.settings.embedded_url():
             runs["mirror"] = self.mirror.run
         runs |= {f"forward-{forwarder.target.name}": forwarder.run for forwarder in self.forwarders}
@@ -101,7 +132,7 @@ class Gateway:
     def _ends(self) -> list[Callable[[], None]]:
         """What stops the threads but the intake's."""
         ways = [*(f.stop for f in self.forwarders), *(f.stop for f in self.followers.values())]
-        return [*ways, self.mirror.stop, self.sender.stop, self.retention.stop]
+        return [*ways, self.mirror.stop, self.sender.stop, self.retention.stop, self.duty.stop]
 
     def is_up(self) -> bool:
         """Whether the broker can be reached."""
@@ -158,7 +189,8 @@ def run(settings: GatewaySettings) -> bool:
     settings.all_targets()
     sock = listen(settings.host, settings.port)
     Path(settings.data).mkdir(parents=True, exist_ok=True)
-    with DataLock(Path(settings.data), exclusive=False):
+    # Two gateways on one SQLite file would do the same work twice; on PostgreSQL they share a folder of pictures.
+    with DataLock(Path(settings.data), exclusive=settings.url().startswith("sqlite")):
         return _serve(settings, sock)
 
 

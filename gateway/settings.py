@@ -15,6 +15,8 @@ class GatewaySettings(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_
     """What `zhuomu gateway --config FILE` reads.
 
     `targets`: where cases go; none: everything to the embedded registry at `registry_url`.
+    `database_url`: `postgresql://...` lets several gateways work on one database (configs/cluster/); SQLite else.
+    `group`: gateways that name the same one share the messages (MQTT 5); each needs a `client_id` of its own.
     `keep_*_days`: retention, 0 keeps for ever; nothing of an open incident is ever deleted (gateway/retention.py).
     """
 
@@ -23,6 +25,7 @@ class GatewaySettings(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_
     port: int = 8080
     broker: Broker = Broker()
     client_id: str = "zhuomu-gateway"
+    group: str = ""
     database_url: str = ""
     registry_url: str = "http://127.0.0.1:8081"
     evidence_bytes_max: int = 2048 * MIB

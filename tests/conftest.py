@@ -10,10 +10,14 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from edge.link.logs import to_stderr
+
+if TYPE_CHECKING:
+    from postgres_server import PostgresServer
 
 REPOSITORY = Path(__file__).parent.parent
 
@@ -101,14 +105,68 @@ def embedded(folder: Path) -> RealBroker:
     return RealBroker("amqtt", port, [sys.executable, "-m", "zhuomu", "broker", "--port", str(port)])
 
 
-@pytest.fixture(params=["mosquitto", "amqtt"])
+_IOTCORE = """id = 0
+[router]
+id = 0
+max_connections = 2000
+max_outgoing_packet_count = 1000
+max_segment_size = 104857600
+max_segment_count = 10
+{listener}
+"""
+_LISTENER = """[v{version}.1]
+name = "v{version}-1"
+listen = "127.0.0.1:{port}"
+next_connection_delay_ms = 1
+[v{version}.1.connections]
+connection_timeout_ms = 60000
+max_payload_size = 524288
+max_inflight_count = 1000
+dynamic_filters = true
+"""
+
+
+def iotcore_command(folder: Path, port: int, version: int = 4) -> list[str]:
+    """rumqttd out of PyPI's iotcore, on loopback; MQTT 3.1.1 (`version` 4) and 5 each have a port of their own."""
+    config = folder / "rumqttd.toml"
+    config.write_text(_IOTCORE.format(listener=_LISTENER.format(version=version, port=port)), encoding="utf-8")
+    # In this very process, so that killing it kills the broker; it would log every packet as an error.
+    code = f"import iotcore, logging; logging.disable(); iotcore.Broker(config_path={str(config)!r}).run_forever()"
+    return [sys.executable, "-c", code]
+
+
+def iotcore(folder: Path) -> RealBroker:
+    """A third broker, written in Rust."""
+    port = free_port()
+    return RealBroker("iotcore", port, iotcore_command(folder, port))
+
+
+@pytest.fixture(params=["mosquitto", "amqtt", "iotcore"])
 def broker(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[RealBroker]:
-    """The same test on both brokers."""
+    """The same test on every broker."""
     folder = tmp_path / "broker"
     folder.mkdir()
-    real = mosquitto(folder) if request.param == "mosquitto" else embedded(folder)
+    real = {"mosquitto": mosquitto, "amqtt": embedded, "iotcore": iotcore}[request.param](folder)
     real.start()
     yield real
     if real.process is not None and real.process.poll() is None:
         real.process.terminate()
         real.process.wait(10)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator["PostgresServer"]:
+    """One server for the whole session; each test takes a database of its own (`new_url`)."""
+    from postgres_server import PostgresServer
+
+    server = PostgresServer()
+    yield server
+    server.close()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The same test on both databases: the URL of an empty one."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'test.sqlite3'}"
+    return str(request.getfixturevalue("postgres").new_url())

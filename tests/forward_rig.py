@@ -15,10 +15,11 @@ from edge.link.mqtt import Incoming
 from edge.wire import Durable, channel_of, encode, topic
 from gateway import tables
 from gateway.counters import Counters
-from gateway.database import Database, sqlite_url
+from gateway.database import sqlite_url
 from gateway.evidence import EvidenceStore
 from gateway.follow import Follower
 from gateway.forwarder import Forwarder
+from gateway.schema import open_database
 from gateway.store import BatchStore, Outcome
 from gateway.take import take
 from gateway.targets import routes
@@ -26,6 +27,11 @@ from gateway.targets.base import Target
 from gateway.targets.settings import TargetSettings, check
 
 Reply = tuple[int, str]
+
+
+def url_for(folder: Path) -> str:
+    """Which database a Rig opens; a test file that runs on several puts its own in place of this."""
+    return sqlite_url(folder / "gateway.sqlite3")
 
 
 class Rig:
@@ -36,8 +42,7 @@ class Rig:
         self.now = datetime(2026, 11, 24, 8, 0, tzinfo=UTC)
         self.mono_s = 0.0
         self.counters = Counters()
-        self.path = folder / "gateway.sqlite3"
-        self.database = Database(sqlite_url(self.path), tables.metadata, tables.SCHEMA_VERSION)
+        self.database = open_database(url_for(folder))
         self.pictures = EvidenceStore(folder / "evidence", 10**9)
         self.store = BatchStore(self.database, self.pictures, self.counters, lambda: self.now, 100)
         self.news = threading.Event()

@@ -17,7 +17,7 @@ from typing import Any
 
 import httpx
 import msgspec
-from conftest import free_port, missing, until
+from conftest import free_port, iotcore_command, missing, until
 
 from edge.link.mqtt import Broker, Connection, Incoming
 from edge.wire import (
@@ -50,7 +50,7 @@ max_inflight_messages 1000
 max_queued_messages 100000
 set_tcp_nodelay true
 """
-_RUN = "from gateway import cli; import typer; typer.run(cli.{command})"
+RUN = "from gateway import cli; import typer; typer.run(cli.{command})"
 
 
 class Process:
@@ -152,11 +152,11 @@ class Centre:
     def _start(self, name: str) -> Process:
         stderr = self.folder / f"{name}.err"
         if name == "broker":
-            make = _mosquitto if self.broker == "mosquitto" else _amqtt
+            make = {"mosquitto": _mosquitto, "amqtt": _amqtt, "iotcore": _iotcore}[self.broker]
             return make(self.folder, self.mqtt_port)
         config = self.folder / f"{name}.toml"
-        config.write_text(_toml(self._settings[name]))
-        return Process([sys.executable, "-c", _RUN.format(command=name), "--config", str(config)], stderr)
+        config.write_text(toml(self._settings[name]))
+        return Process([sys.executable, "-c", RUN.format(command=name), "--config", str(config)], stderr)
 
 
 class Device:
@@ -177,6 +177,11 @@ class Device:
         )
         self._connection.start()
         assert self._connection.wait_connected(10.0)
+
+    @property
+    def sent(self) -> int:
+        """How many messages have got a number; the last one's."""
+        return self._seq
 
     def stop(self) -> None:
         """Go away without a word."""
@@ -322,10 +327,10 @@ def eventually(condition: Callable[[], object], what: str, timeout_s: float = 20
     until(condition, timeout_s, what)
 
 
-def _toml(values: dict[str, Any]) -> str:
-    """Flat values first, then the one table; JSON's strings, numbers and lists are TOML's."""
+def toml(values: dict[str, Any]) -> str:
+    """Settings as TOML: flat values first, then the one table; JSON's strings, numbers and lists are TOML's."""
     flat = [f"{name} = {json.dumps(value)}" for name, value in values.items() if not isinstance(value, dict)]
-    tables = [f"[{name}]\n{_toml(value)}" for name, value in values.items() if isinstance(value, dict)]
+    tables = [f"[{name}]\n{toml(value)}" for name, value in values.items() if isinstance(value, dict)]
     return "\n".join([*flat, *tables]) + "\n"
 
 
@@ -344,6 +349,12 @@ def _amqtt(folder: Path, port: int) -> Process:
     code = f"import asyncio; from edge.link.broker import serve; asyncio.run(serve('127.0.0.1', {port}))"
     process = Process([sys.executable, "-c", code], folder / "amqtt.err")
     until(lambda: _listens(port), 10.0, "amqtt")
+    return process
+
+
+def _iotcore(folder: Path, port: int) -> Process:
+    process = Process(iotcore_command(folder, port), folder / "iotcore.err")
+    until(lambda: _listens(port), 20.0, "iotcore")
     return process
 
 

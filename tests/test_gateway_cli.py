@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from gateway_helpers import REPOSITORY, Centre
 
+from gateway.lock import DataLock
+
 _RUN = "from gateway import cli; import typer; typer.run(cli.{})"
 
 
@@ -75,3 +77,11 @@ def test_the_gateway_says_ready_only_when_the_broker_is_there(tmp_path: Path) ->
         assert centre.http.get("/healthz").json()["broker"] is True
     finally:
         centre.stop()
+
+
+def test_a_second_gateway_on_one_sqlite_file_is_refused_in_one_line(tmp_path: Path) -> None:
+    """Several gateways share a PostgreSQL, see configs/cluster/; on one file they would do everything twice."""
+    with DataLock(tmp_path, exclusive=True):
+        ended = run("gateway", "--data", str(tmp_path), "--port", "0", cwd=tmp_path)
+    assert (ended.returncode, ended.stderr.count("\n")) == (2, 1)
+    assert ended.stderr.startswith(f"error: {tmp_path}: a gateway runs there")

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import forward_rig
 import httpx
 import msgspec
 import pytest
@@ -37,6 +38,11 @@ HOOK: dict[str, Any] = {
     },
     "id_path": "data.id",
 }
+
+
+@pytest.fixture(autouse=True)
+def _on_both_databases(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(forward_rig, "url_for", lambda folder: database_url)
 
 
 class Answers:

@@ -57,10 +57,13 @@ class Street:
         return [event["kind"] for event in case["events"]]
 
 
-@pytest.fixture(scope="module", params=["mosquitto", "amqtt"])
+@pytest.fixture(scope="module", params=["mosquitto", "amqtt", "iotcore", "mosquitto-postgresql"])
 def street(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Street]:
-    centre = Centre(tmp_path_factory.mktemp("centre"), {"resend_s": 0.3}, REGISTRY)
-    centre.broker = request.param
+    broker, _, database = str(request.param).partition("-")
+    urls = [request.getfixturevalue("postgres").new_url() if database else "" for _ in range(2)]
+    gateway = {"resend_s": 0.3, "database_url": urls[0]}
+    centre = Centre(tmp_path_factory.mktemp("centre"), gateway, REGISTRY | {"database_url": urls[1]})
+    centre.broker = broker
     centre.start()
     street = Street(centre)
     yield street

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
+import forward_rig
 import httpx
 import msgspec
 import pytest
@@ -37,8 +38,9 @@ def centre(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Centre]:
 
 
 @pytest.fixture
-def rig(tmp_path: Path) -> Iterator[Rig]:
+def rig(tmp_path: Path, database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rig]:
     """Four candidates of three incidents: one merged, one sent twice under another number, one bad message."""
+    monkeypatch.setattr(forward_rig, "url_for", lambda folder: database_url)
     rig = Rig(tmp_path, TO_REGISTRY)
     rig.commit(candidate(1), candidate(2), candidate(3))
     rig.commit(candidate(1, seq=8, device="drone-1", camera="down", candidate_id="o", place_id="p"))
@@ -74,7 +76,7 @@ def test_a_report_is_waiting_then_forwarded_then_confirmed_or_a_dead_letter(rig:
             "registry": {"waiting": 0, "forwarded": 2, "confirmed": 0, "dead_letter": 1, "unaccounted": 0}
         }
         Mirror(rig.database, client, Counters(), lambda: rig.now, 1.0, rig.news).round()
-    settings = GatewaySettings(data=str(rig.folder), registry_url=url)
+    settings = GatewaySettings(data=str(rig.folder), registry_url=url, database_url=forward_rig.url_for(rig.folder))
     told = audit.run(settings, offline=False)
     assert told.reports["confirmed"] == 2 and told.registry_hash == told.reports_hash and told.ok
     assert "everything is accounted for" in audit.as_text(told)
@@ -136,7 +138,8 @@ def test_candidates_from_before_the_ledger_named_them_are_counted_as_such(rig: R
 
 def test_the_command_prints_json_and_its_exit_status_tells(rig: Rig, centre: Centre) -> None:
     config = rig.folder / "gateway.toml"
-    config.write_text(f'data = "{rig.folder}"\nregistry_url = "http://127.0.0.1:{centre.registry_port}"\n')
+    where = f'data = "{rig.folder}"\ndatabase_url = "{forward_rig.url_for(rig.folder)}"\n'
+    config.write_text(where + f'registry_url = "http://127.0.0.1:{centre.registry_port}"\n')
     run = lambda *more: CliRunner().invoke(app, ["reconcile", "--config", str(config), *more])  # noqa: E731
     good = run("--json")
     told = json.loads(good.stdout)
@@ -144,10 +147,11 @@ def test_the_command_prints_json_and_its_exit_status_tells(rig: Rig, centre: Cen
     change(rig, sa.delete(tables.forwards))
     bad = run()
     assert bad.exit_code == 1 and "不符 fault: incident inc-" in bad.stdout
-    config.write_text(f'data = "{rig.folder}"\nregistry_url = "http://127.0.0.1:9"\n')
+    config.write_text(where + 'registry_url = "http://127.0.0.1:9"\n')
     silent = run()
     assert silent.exit_code == 2 and "leave it out with --offline" in silent.stderr
-    assert run("--offline", "--data", "/nowhere").exit_code == 2
+    nowhere = CliRunner().invoke(app, ["reconcile", "--offline", "--data", "/nowhere"])
+    assert nowhere.exit_code == 2
 
 
 TEXTS = st.lists(st.tuples(st.text(alphabet="ab"), st.text(alphabet="ab")), max_size=8)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from postgres_server import PostgresServer
 from typer.testing import CliRunner
 
 from gateway.database import Database, sqlite_url
@@ -16,6 +17,7 @@ from gateway.registry.cases import Rules
 from gateway.registry.cli import app
 from gateway.registry.evaluation import Count, Period, PeriodError
 from gateway.registry.indicators import BY_NAME, NAMES
+from gateway.registry.migrations import MIGRATIONS
 from gateway.registry.simulate import Simulation
 from gateway.registry.standard import Weight
 from gateway.registry.store import Registry
@@ -233,3 +235,16 @@ def test_one_seed_simulates_one_month_and_a_kept_one_is_evaluated_again(tmp_path
     assert rows[0]["indicators"]["filing"]["denominator"] == 60
     missing = CliRunner().invoke(app, ["evaluate", "--data", str(tmp_path / "c"), "--month", "2026-10"])
     assert missing.exit_code == 2 and "no such database" in missing.stderr
+
+
+def test_the_same_days_count_alike_on_sqlite_and_on_postgresql(tmp_path: Path, postgres: PostgresServer) -> None:
+    counted = []
+    for url in (sqlite_url(tmp_path / "r.sqlite3"), postgres.new_url()):
+        database = Database(url, tables.metadata, tables.SCHEMA_VERSION, MIGRATIONS)
+        registry = Registry(database, TABLE, Rules(crews=("crew-0",)), frozenset(), lambda: datetime.now(UTC), PLACES)
+        for _ in Simulation(registry, TABLE, PLACES, seed=3).run(FIRST, 2, 40):
+            pass
+        with database.read() as tx:
+            counted.append(evaluation.count(tx, evaluation.days(FIRST, 2)))
+        database.close()
+    assert counted[0] == counted[1] and len(counted[0]) > 5

@@ -33,6 +33,7 @@ from gateway.registry.cases import (
     State,
 )
 from gateway.registry.loop import step
+from gateway.registry.migrations import MIGRATIONS
 from gateway.registry.store import Registry
 
 NOW = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
@@ -192,14 +193,14 @@ class Clock:
 class Rig:
     """A registry on a file, its API without a network."""
 
-    def __init__(self, folder: Path, auto_file: frozenset[str] = frozenset({"stall"})) -> None:
+    def __init__(self, url: str, auto_file: frozenset[str] = frozenset({"stall"})) -> None:
         self.clock = Clock()
-        self.folder = folder
+        self.url = url
         self.auto_file = auto_file
         self.open()
 
     def open(self) -> None:
-        self.database = Database(sqlite_url(self.folder / "r.sqlite3"), tables.metadata, tables.SCHEMA_VERSION)
+        self.database = Database(self.url, tables.metadata, tables.SCHEMA_VERSION, MIGRATIONS)
         self.registry = Registry(self.database, standard.read(), RULES, self.auto_file, self.clock)
         self.http = TestClient(api.build(self.registry))
 
@@ -216,8 +217,8 @@ class Rig:
 
 
 @pytest.fixture
-def rig(tmp_path: Path) -> Iterator[Rig]:
-    rig = Rig(tmp_path)
+def rig(database_url: str) -> Iterator[Rig]:
+    rig = Rig(database_url)
     yield rig
     rig.database.close()
 
@@ -236,7 +237,7 @@ def test_a_class_that_the_city_switched_on_is_filed_and_dispatched_at_once(rig: 
 
 
 def test_without_the_switch_a_case_waits_for_a_named_person(tmp_path: Path) -> None:
-    rig = Rig(tmp_path, frozenset())
+    rig = Rig(sqlite_url(tmp_path / "r.sqlite3"), frozenset())
     case_id = rig.post("/reports", REPORT).json()["case_id"]
     assert rig.kinds() == ["reported"]
     assert rig.post(f"/cases/{case_id}/confirm", {"person": ""}, "c0").status_code == 422
@@ -319,7 +320,7 @@ def test_a_check_without_an_answer_is_asked_again_after_a_restart(rig: Rig) -> N
 @settings(max_examples=15, deadline=None)
 def test_no_event_is_lost_and_the_case_is_where_its_last_event_left_it(choices: list[int]) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        rig = Rig(Path(folder))
+        rig = Rig(sqlite_url(Path(folder) / "r.sqlite3"))
         case_id = rig.registry.report("r", REPORT)["case_id"]
         for choice in choices:
             rig.clock.now += timedelta(minutes=10)

@@ -13,6 +13,8 @@ from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
 from paho.mqtt.reasoncodes import ReasonCode
 
+from edge.link import sharing
+
 BACKOFF_FIRST_S = 0.2
 BACKOFF_MAX_S = 30.0
 CONNECT_TIMEOUT_S = 5.0
@@ -29,6 +31,20 @@ class Broker(Struct, frozen=True, forbid_unknown_fields=True):
     username: str | None = None
     password: str | None = None
     keepalive_s: Annotated[int, Meta(ge=2, le=3600)] = 20
+
+
+@dataclass(frozen=True)
+class Group:
+    """Several clients share what comes on `filters`: each message goes to one of them where the broker can do that
+    (MQTT 5, `$share/<name>/...`), to each of them where it cannot. `receive_max`: so many unacknowledged at once."""
+
+    name: str
+    filters: Sequence[tuple[str, int]]
+    receive_max: int
+
+    def shared(self) -> list[tuple[str, int]]:
+        """The filters as the group subscribes to them."""
+        return [(f"$share/{self.name}/{text}", qos) for text, qos in self.filters]
 
 
 @dataclass(frozen=True)
@@ -69,6 +85,7 @@ class Connection:
         on_up: Callable[[], None] | None = None,
         will: tuple[str, bytes] | None = None,
         rng: random.Random | None = None,
+        group: Group | None = None,
     ) -> None:
         self._broker = broker
         self._client_id = client_id
@@ -77,6 +94,9 @@ class Connection:
         self._on_up = on_up
         self._will = will
         self._rng = rng or random.Random()
+        self._group = group
+        self._modern = group is not None  # MQTT 5 is spoken for the group's sake alone
+        self._accepted = False
         self._client: Client | None = None
         self._session = 0
         self._stop = threading.Event()
@@ -123,16 +143,19 @@ class Connection:
         while not self._stop.is_set():
             client = self._new_client()
             if self._connect(client):
+                self._accepted = False
                 self._loop(client)
                 attempt = 0 if self._up.is_set() else attempt
+                self._other_version()
             self._up.clear()
             self._client = None
             self._stop.wait(backoff_s(attempt, self._rng))
             attempt += 1
 
     def _connect(self, client: Client) -> bool:
+        options = sharing.connect_options(self._group.receive_max) if self._group and self._modern else {}
         try:
-            client.connect(self._broker.host, self._broker.port, self._broker.keepalive_s)
+            client.connect(self._broker.host, self._broker.port, self._broker.keepalive_s, **options)
         except (OSError, ValueError) as error:
             log.info("mqtt.unreachable", host=self._broker.host, port=self._broker.port, error=str(error))
             return False
@@ -149,12 +172,18 @@ class Connection:
         else:
             log.info("mqtt.lost", client=self._client_id, reason=str(code))
 
+    def _other_version(self) -> None:
+        """A broker that did not let a member of a group in may only speak the other version of MQTT."""
+        if self._group is not None and not self._accepted and not self._stop.is_set():
+            self._modern = not self._modern
+            log.info("mqtt.other_version", client=self._client_id, version="5" if self._modern else "3.1.1")
+
     def _new_client(self) -> Client:
         client = Client(
             CallbackAPIVersion.VERSION2,
             client_id=self._client_id,
-            clean_session=False,
-            protocol=MQTTProtocolVersion.MQTTv311,
+            clean_session=None if self._modern else False,
+            protocol=MQTTProtocolVersion.MQTTv5 if self._modern else MQTTProtocolVersion.MQTTv311,
             manual_ack=True,
             reconnect_on_failure=False,
         )
@@ -166,20 +195,43 @@ class Connection:
             client.will_set(self._will[0], self._will[1], qos=1, retain=True)
         client.on_connect = self._connected
         client.on_message = self._message
+        client.on_subscribe = self._subscribed
+        client.on_disconnect = self._disconnected
         client.on_socket_open = _no_delay
         # With a write hook set, only this thread's loop() writes to the socket; publish() from another thread wakes it.
         client.on_socket_register_write = _leave_to_loop
         return client
 
-    def _connected(self, client: Client, _data: Any, _flags: Any, reason: ReasonCode, _properties: Any) -> None:
+    def _connected(self, client: Client, _data: Any, _flags: Any, reason: ReasonCode, properties: Any) -> None:
         if reason.is_failure:
             log.warning("mqtt.refused", client=self._client_id, reason=str(reason))
             return
+        self._accepted = True
         if self._subscriptions:
             client.subscribe(self._subscriptions)
+        if self._group is not None:
+            self._join(client, self._group, self._modern and sharing.granted(properties))
         self._up.set()
         if self._on_up is not None:
             self._on_up()
+
+    def _join(self, client: Client, group: Group, granted: bool) -> None:
+        if granted:
+            client.subscribe(group.shared())
+            return
+        log.warning("mqtt.not_shared", client=self._client_id, meaning="every gateway gets every message")
+        client.subscribe(list(group.filters))
+
+    def _subscribed(self, client: Client, _data: Any, mid: int, codes: list[ReasonCode], _properties: Any) -> None:
+        if not any(code.is_failure for code in codes):
+            return
+        log.warning("mqtt.not_subscribed", client=self._client_id, mid=mid, reason=", ".join(map(str, codes)))
+        if self._group is not None and any(code.value == sharing.NOT_SUPPORTED for code in codes):
+            self._join(client, self._group, granted=False)
+
+    def _disconnected(self, _client: Client, _data: Any, _flags: Any, reason: ReasonCode, _properties: Any) -> None:
+        if self._modern and reason.value == sharing.TAKEN_OVER:
+            log.error("mqtt.taken_over", client=self._client_id, mend="give every gateway a client_id of its own")
 
     def _message(self, _client: Client, _data: Any, message: MQTTMessage) -> None:
         self._on_message(

@@ -1,0 +1,12 @@
+"""The gateway's whole schema: every file of tables is imported here, so that what opens a database knows them all."""
+
+from gateway import cluster_tables, tables
+from gateway.database import Database
+from gateway.migrations import MIGRATIONS
+
+__all__ = ["cluster_tables", "open_database"]
+
+
+def open_database(url: str) -> Database:
+    """The gateway's database, brought up to this software's schema version. Raises SchemaMismatch, SettingsError."""
+    return Database(url, tables.metadata, tables.SCHEMA_VERSION, MIGRATIONS)
