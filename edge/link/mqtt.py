@@ -9,9 +9,12 @@ from typing import Annotated, Any
 
 import structlog
 from msgspec import Meta, Struct
-from paho.mqtt.client import Client, MQTTMessage
+from paho.mqtt.client import MQTT_LOG_ERR, Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
 from paho.mqtt.reasoncodes import ReasonCode
+
+from edge.link.settings import SettingsError
+from edge.link.tls import Tls, client_context, why_refused, why_unreachable
 
 BACKOFF_FIRST_S = 0.2
 BACKOFF_MAX_S = 30.0
@@ -29,6 +32,7 @@ class Broker(Struct, frozen=True, forbid_unknown_fields=True):
     username: str | None = None
     password: str | None = None
     keepalive_s: Annotated[int, Meta(ge=2, le=3600)] = 20
+    tls: Tls | None = None
 
 
 @dataclass(frozen=True)
@@ -78,6 +82,7 @@ class Connection:
         self._will = will
         self._rng = rng or random.Random()
         self._client: Client | None = None
+        self.last_error = ""  # why the last attempt failed, in one line
         self._session = 0
         self._stop = threading.Event()
         self._up = threading.Event()
@@ -132,9 +137,12 @@ class Connection:
 
     def _connect(self, client: Client) -> bool:
         try:
+            if self._broker.tls is not None:
+                client.tls_set_context(client_context(self._broker.tls))
             client.connect(self._broker.host, self._broker.port, self._broker.keepalive_s)
-        except (OSError, ValueError) as error:
-            log.info("mqtt.unreachable", host=self._broker.host, port=self._broker.port, error=str(error))
+        except (OSError, ValueError, SettingsError) as error:
+            self.last_error = why_unreachable(error, self._broker.host)
+            log.info("mqtt.unreachable", host=self._broker.host, port=self._broker.port, error=self.last_error)
             return False
         self._session += 1
         self._client = client
@@ -167,12 +175,14 @@ class Connection:
         client.on_connect = self._connected
         client.on_message = self._message
         client.on_socket_open = _no_delay
+        client.on_log = self._told
         # With a write hook set, only this thread's loop() writes to the socket; publish() from another thread wakes it.
         client.on_socket_register_write = _leave_to_loop
         return client
 
     def _connected(self, client: Client, _data: Any, _flags: Any, reason: ReasonCode, _properties: Any) -> None:
         if reason.is_failure:
+            self.last_error = f"{self._broker.host}: refused as {self._client_id}: {reason}"
             log.warning("mqtt.refused", client=self._client_id, reason=str(reason))
             return
         if self._subscriptions:
@@ -180,6 +190,12 @@ class Connection:
         self._up.set()
         if self._on_up is not None:
             self._on_up()
+
+    def _told(self, _client: Client, _data: Any, level: int, text: str) -> None:
+        """With TLS 1.3 a refusal of our certificate comes after the handshake, and paho tells it to its log alone."""
+        if level == MQTT_LOG_ERR and "SSL" in text:
+            self.last_error = why_refused(text, self._broker.host)
+            log.warning("mqtt.tls", client=self._client_id, reason=self.last_error)
 
     def _message(self, _client: Client, _data: Any, message: MQTTMessage) -> None:
         self._on_message(
