@@ -1,4 +1,4 @@
-"""Tables of who may speak: devices' identities and certificates, their daily use, operators, sessions, the audit log."""
+"""Tables of who may speak: devices with their certificates and daily use, operators, sessions, the audit log."""
 
 import sqlalchemy as sa
 

@@ -12,6 +12,7 @@ from edge.wire import (
     Message,
     NotParsed,
     Op,
+    OverQuota,
     Verdict,
     WireError,
     decode,
@@ -39,11 +40,13 @@ class Taken:
     identity: Identity | None
 
 
-def take(incoming: Incoming) -> Taken:
-    """Decode; never raises for anything that a device can send."""
+def take(incoming: Incoming, over_quota: bool = False) -> Taken:
+    """Decode; never raises for anything that a device can send. `over_quota`: refuse it unread."""
     device, row = incoming.topic.split("/")[3] if incoming.topic.count("/") >= 3 else "", None
     try:
         row, device = parse_topic(incoming.topic)
+        if over_quota:
+            raise OverQuota(f"{row.name}: {device} has sent its bytes of today; the original stays with it")
         message = decode(row, incoming.payload, device)
         _check_values(message, incoming.payload)
     except WireError as error:

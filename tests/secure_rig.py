@@ -143,7 +143,10 @@ class Voice:
         self.heard: list[tuple[str, bytes]] = []
         self._port = port
         self.client = Client(
-            CallbackAPIVersion.VERSION2, client_id, clean_session=clean, protocol=MQTTProtocolVersion.MQTTv311,
+            CallbackAPIVersion.VERSION2,
+            client_id,
+            clean_session=clean,
+            protocol=MQTTProtocolVersion.MQTTv311,
             reconnect_on_failure=False,
         )
         self.client.on_connect = lambda _c, _d, _f, code, _p: self.connected.append(not code.is_failure)

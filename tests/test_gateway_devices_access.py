@@ -63,7 +63,6 @@ def test_nobody_without_a_certificate_or_password_comes_in(city: City) -> None:
 
 
 def test_a_certificate_of_another_authority_and_one_that_has_expired_are_refused(city: City, tmp_path: Path) -> None:
-    from datetime import UTC, datetime, timedelta
 
     other = City(tmp_path / "other")
     foreign = other.device("kiosk-1")

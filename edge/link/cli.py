@@ -17,7 +17,7 @@ def broker(
     secure: Annotated[
         Path | None, typer.Option(help="Folder that `zhuomu gateway acl` wrote: accounts, and TLS on a second port.")
     ] = None,
-    tls_host: Annotated[str, typer.Option(help="Address of the port with TLS.")] = "0.0.0.0",  # noqa: S104
+    tls_host: Annotated[str, typer.Option(help="Address of the port with TLS.")] = "0.0.0.0",
     tls_port: Annotated[int, typer.Option(min=1, max=65535)] = 8883,
 ) -> None:
     """The embedded MQTT 3.1.1 broker, for one machine and tests. 内置消息服务器。"""

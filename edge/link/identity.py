@@ -107,7 +107,9 @@ def load(folder: Path) -> Identity:
     except FileNotFoundError as error:
         raise IdentityUnusable(f"{error.filename}: no such file; `zhuomu claim` writes it") from None
     except (OSError, ValueError, TypeError, UnsupportedAlgorithm, msgspec.DecodeError) as error:
-        raise IdentityUnusable(f"{folder}: not an identity that can be read ({error}); claim the device anew") from error
+        raise IdentityUnusable(
+            f"{folder}: not an identity that can be read ({error}); claim the device anew"
+        ) from error
     if not isinstance(key, ec.EllipticCurvePrivateKey):
         raise IdentityUnusable(f"{path}: not a P-256 key; claim the device anew")
     return Identity(about, key, certificate)

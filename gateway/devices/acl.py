@@ -14,6 +14,7 @@ from gateway.devices.ca import Authority
 
 ACL_NAME, PASSWORDS_NAME, CRL_NAME, CA_NAME = "zhuomu.acl", "passwords", "revoked.crl", "ca.crt"
 REVOKED_NAME = "revoked.devices"
+SECRET = (PASSWORDS_NAME, "server.key")
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ def write(folder: Path, made: Made) -> None:
     folder.mkdir(parents=True, exist_ok=True, mode=0o750)
     for name, data in made.files.items():
         temporary = folder / f"{name}.part"
-        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o640 if name == PASSWORDS_NAME else 0o644)
+        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o640 if name in SECRET else 0o644)
         with os.fdopen(handle, "wb") as out:
             out.write(data)
             out.flush()

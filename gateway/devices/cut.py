@@ -49,7 +49,9 @@ def signal_broker(pid_file: Path) -> None:
     try:
         os.kill(int(pid_file.read_text().split()[0]), signal.SIGHUP)
     except (OSError, ValueError, IndexError) as error:
-        raise NotCut(f"{pid_file}: the broker cannot be told ({error}); mend broker_pid_file, reload it by hand") from error
+        raise NotCut(
+            f"{pid_file}: the broker cannot be told ({error}); mend broker_pid_file, reload it by hand"
+        ) from error
 
 
 class Cutter:
@@ -92,7 +94,9 @@ class Cutter:
                 answered.append(None)
         if not answered or answered[0].is_failure:
             words = str(answered[0]) if answered else "no answer"
-            raise NotCut(f"{self._broker.host}: the broker refuses the gateway as '{device}' ({words}); see its listener")
+            raise NotCut(
+                f"{self._broker.host}: the broker refuses the gateway as '{device}' ({words}); see its listener"
+            )
         client.disconnect()
         client.loop(timeout=0.05)
         return held == MQTTErrorCode.MQTT_ERR_SUCCESS

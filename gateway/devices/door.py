@@ -1,4 +1,4 @@
-"""The devices' door: `GET /identity/ca`, `POST /identity/claim` (one-time code), `POST /identity/renew` (certificate)."""
+"""The devices' door: `GET /identity/ca`, `POST /identity/claim` (by one-time code), `POST /identity/renew`."""
 
 import base64
 import binascii
@@ -19,8 +19,8 @@ from gateway.database import Database
 from gateway.devices import known
 from gateway.devices.ca import Authority, BadRequest, CaUnusable, Issued
 from gateway.people import ledger
-from gateway.tries import Tries, body_of
 from gateway.times import Clock
+from gateway.tries import Tries, body_of
 
 BODY_BYTES_MAX = 32 * 1024
 TRIES_PER_MIN = 10  # of one address; a code has 120 random bits, so this saves work rather than secrets
@@ -76,7 +76,9 @@ class Registrar:
             if not known.take_code(tx, body.device, body.code, now):
                 raise Refused(403, "the code is wrong, used or too old; ask the centre for a new one")
             known.record(tx, body.device, issued, now)
-            ledger.append(tx, now, f"device:{body.device}", "device.claimed", body.device, "", {"serial": issued.serial})
+            ledger.append(
+                tx, now, f"device:{body.device}", "device.claimed", body.device, "", {"serial": issued.serial}
+            )
         self._counters.add("identity_claimed")
         self.on_change()
         return _granted(issued, authority)
@@ -110,7 +112,9 @@ class Registrar:
             return self._load()
         except CaUnusable as error:
             log.error("identity.no_authority", reason=str(error))
-            raise Refused(503, "this centre has no authority yet; its operator runs `zhuomu gateway ca init`") from error
+            raise Refused(
+                503, "this centre has no authority yet; its operator runs `zhuomu gateway ca init`"
+            ) from error
 
 
 def add_door(app: FastAPI, registrar: Registrar, counters: Counters, monotonic_s: Callable[[], float]) -> None:
@@ -173,5 +177,3 @@ def _granted(issued: Issued, authority: Authority) -> bytes:
 def _refuse(counters: Counters, error: Refused) -> Response:
     counters.add("identity_refused")
     return Response(msgspec.json.encode({"error": str(error)}), error.status, media_type="application/json")
-
-

@@ -151,9 +151,7 @@ def issuers(tx: sa.Connection, now: datetime) -> dict[str, int]:
     return {row[0]: row[1] for row in rows}
 
 
-def _add(
-    tx: sa.Connection, device: str, state: str, note: str, now: datetime, values: dict[str, Any]
-) -> None:
+def _add(tx: sa.Connection, device: str, state: str, note: str, now: datetime, values: dict[str, Any]) -> None:
     if (tx.scalar(sa.select(sa.func.count()).select_from(identities)) or 0) >= IDENTITIES_MAX:
         raise NotKnown(f"{IDENTITIES_MAX} devices are the most that one gateway knows")
     row = dict.fromkeys(("claimed_at", "reason", "code_hash", "code_until", "password"), "")

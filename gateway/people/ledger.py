@@ -1,4 +1,4 @@
-"""The audit log (审计日志): who did or looked at what, when and why. Append-only, each row with the hash of the one before.
+"""The audit log (审计日志): who did or looked at what, when and why; append-only, each row with the hash before it.
 
 A row's hash is sha256 over the hash before it and the row's fields as a JSON list. Whoever changes or takes out a row
 breaks every hash after it; whoever cuts off the end is found by a copy of the last (number, hash), which `proof` gives.
