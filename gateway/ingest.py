@@ -24,7 +24,7 @@ IDLE_WAIT_S = 0.002
 BACKOFF_S = 0.05
 BACKOFF_S_MAX = 5.0
 RECEIPT_ROWS_MAX = 64
-BATCH_WITH_TURNED_AWAY_MAX = 4096
+BATCH_WITH_TURNED_AWAY_MAX = TURNED_AWAY_MAX = 4096
 TAKEN = (Word.IN, Word.OVER_QUOTA)
 
 log = structlog.get_logger()
@@ -71,6 +71,7 @@ class Intake:
         self.on_receipt: Callable[[float], None] = lambda latency_s: None  # from arrival to receipt, one per message
         self._queue: queue.SimpleQueue[Waiting] = queue.SimpleQueue()
         self._bytes = 0
+        self._held = 0  # of what is queued, how much is turned away
         self._bytes_lock = threading.Lock()
         self._stop = threading.Event()
         self._drain_until = float("inf")
@@ -84,11 +85,12 @@ class Intake:
             incoming = replace(incoming, payload=b"")
         with self._bytes_lock:
             full = self._bytes + len(incoming.payload) > self._settings.queue_bytes_max
-            full = full or self._queue.qsize() >= self._settings.queue_messages_max
+            full = full or self._full(word)
             if not full:
                 self._bytes += len(incoming.payload)
+                self._held += word not in TAKEN
         if full:
-            self._counters.add("queue_overflow")
+            self._counters.add("queue_overflow" if word in TAKEN else word)
             if word is Word.IN:
                 self._door.done(device)
             self._line.ack(incoming)
@@ -112,6 +114,13 @@ class Intake:
         """Messages in the queue."""
         return self._queue.qsize()
 
+    def _full(self, word: Word) -> bool:
+        """What is turned away never takes a place from what is let in: past its own limit it is acknowledged out of its
+        turn, which no broker minds."""
+        if word in TAKEN:
+            return self._queue.qsize() - self._held >= self._settings.queue_messages_max
+        return self._held >= TURNED_AWAY_MAX
+
     def _collect(self) -> list[Waiting]:
         """What is turned away takes no place in a batch."""
         batch: list[Waiting] = []
@@ -127,6 +136,7 @@ class Intake:
                 deadline = time.monotonic() + self._settings.batch_wait_ms / 1000.0
         with self._bytes_lock:
             self._bytes -= sum(len(waiting.incoming.payload) for waiting in batch)
+            self._held -= sum(waiting.word not in TAKEN for waiting in batch)
         for waiting in batch:
             if waiting.word is Word.IN:
                 self._door.done(waiting.device)

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives import hashes
 
 from edge.link import identity
 from edge.link.identity import About
-from edge.link.tls import why_unreachable
+from edge.link.tls import CA_NAME, IDENTITY_NAME, why_unreachable
 
 TIMEOUT_S = 15.0
 FINGERPRINT_CHARS = 32
@@ -74,9 +74,9 @@ def renew(folder: Path) -> datetime:
     key = identity.new_key()
     csr = identity.request(key, mine.about.device)
     signature = base64.b64encode(identity.prove(mine.key, csr)).decode()
-    certificate = (folder / identity.IDENTITY_NAME).read_text().partition("-----BEGIN PRIVATE KEY")[0]
+    certificate = (folder / IDENTITY_NAME).read_text().partition("-----BEGIN PRIVATE KEY")[0]
     body = {"certificate": certificate, "csr": csr.decode(), "signature": signature}
-    granted = _post(mine.about.url, "/identity/renew", body, (folder / identity.CA_NAME).read_text())
+    granted = _post(mine.about.url, "/identity/renew", body, (folder / CA_NAME).read_text())
     _keep(folder, mine.about, key, granted)
     return identity.load(folder).certificate.not_valid_after_utc
 

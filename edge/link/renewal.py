@@ -53,7 +53,7 @@ class Renewal:
             until = renew(self._folder)
         except (NotClaimed, IdentityUnusable) as error:
             self.failures += 1
-            wait_s = min(AGAIN_S[1], AGAIN_S[0] * 2 ** min(self.failures - 1, 20)) * self._rng.uniform(0.5, 1.0)
+            wait_s = min(AGAIN_S[1], AGAIN_S[0] * 2.0 ** min(self.failures - 1, 20)) * self._rng.uniform(0.5, 1.0)
             log.warning("identity.not_renewed", reason=str(error), again_s=round(wait_s))
             return wait_s
         self.renewed += 1
