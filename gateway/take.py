@@ -13,6 +13,7 @@ from edge.wire import (
     NotParsed,
     Op,
     OverQuota,
+    UnknownChannel,
     Verdict,
     WireError,
     decode,
@@ -45,6 +46,8 @@ def take(incoming: Incoming, over_quota: bool = False) -> Taken:
     device, row = incoming.topic.split("/")[3] if incoming.topic.count("/") >= 3 else "", None
     try:
         row, device = parse_topic(incoming.topic)
+        if not DEVICE.fullmatch(device):  # the message's own pattern lets a newline at the end through
+            raise UnknownChannel(f"topic names no device: {device[:64]!r}")
         if over_quota:
             raise OverQuota(f"{row.name}: {device} has sent its bytes of today; the original stays with it")
         message = decode(row, incoming.payload, device)

@@ -1,6 +1,6 @@
 """What an enemy may send: pictures that are bombs, names that are paths, payloads of any shape; and the HTTP APIs.
 
-`ZHUOMU_FUZZ` sets how many payloads hypothesis makes (2,000 in CI; 1,000,000 on a machine that has the night).
+`ZHUOMU_FUZZ` sets how many payloads hypothesis makes (1,000 in CI; 1,000,000 on a machine that has the night).
 """
 
 import hashlib
@@ -38,13 +38,13 @@ from gateway.registry.store import Registry
 from gateway.tables import dead_letters, devices, messages
 from gateway.take import take
 
-FUZZ = int(os.environ.get("ZHUOMU_FUZZ", "2000"))
+FUZZ = int(os.environ.get("ZHUOMU_FUZZ", "1000"))
 PER_EXAMPLE = 100
 GOOD = [
     msgspec.to_builtins(candidate(1)),
     msgspec.json.decode(encode(picture(b"jpeg"))),
 ]
-NAMES = ["kiosk-1", "..", "../../etc/passwd", "a/b", "", "x" * 300, "кіоск", "kiosk-1\n", "%2e%2e", "\x00", "con"]
+NAMES = ["kiosk-1", "..", "../../etc/passwd", "a/b", "", "x" * 300, "кіоск", "kiosk-1\n", "%2e%2e", "\x00"]
 
 
 @pytest.fixture(scope="module")
@@ -190,7 +190,7 @@ def _check(app: FastAPI, path: str = "/openapi.json") -> int:
         operation = found.ok()
 
         @given(case=operation.as_strategy())
-        @settings(max_examples=15, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+        @settings(max_examples=10, deadline=None, database=None, suppress_health_check=list(HealthCheck))
         def ask(case: schemathesis.Case) -> None:
             case.call_and_validate(checks=[not_a_server_error])
 

@@ -128,7 +128,7 @@ def test_a_revoked_device_is_given_no_new_certificate_and_asks_ever_more_rarely(
     claim(centre.url, centre.code(), folder)
     with centre.database.write() as tx:
         known.revoke(tx, "kiosk-1", "lost", datetime.now(UTC))
-    with pytest.raises(NotClaimed, match="403.*revoked"):
+    with pytest.raises(NotClaimed, match=r"403.*revoked"):
         renew(folder)
     renewal = Renewal(folder, clock=lambda: datetime.now(UTC) + timedelta(days=29))
     waits = [renewal.look() for _ in range(3)]
