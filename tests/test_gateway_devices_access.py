@@ -2,7 +2,6 @@
 
 import ssl
 import threading
-import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -103,14 +102,12 @@ def test_a_password_over_tls_is_one_device_and_no_other(city: City) -> None:
     assert handset("wrong").refused()
 
 
-def test_a_revoked_device_is_cut_within_two_seconds_and_cannot_return_and_the_others_stay(city: City) -> None:
+def test_a_revoked_device_is_cut_and_cannot_return_and_the_others_stay(city: City) -> None:
     one, two = kiosk(city, "kiosk-1", clean=False).up(), kiosk(city, "kiosk-2").up()
     city.revoke("kiosk-1")
-    began_s = time.monotonic()
     cut = threading.Thread(target=city.cutter().cut, args=("kiosk-1",))
     cut.start()
     until(lambda: one.lost, 20.0, "the end of the session")
-    print(f"cut after {time.monotonic() - began_s:.2f} s")
     cut.join(20.0)
     assert kiosk(city, "kiosk-1", clean=False).refused()
     two.say(topic("up", "kiosk-2", "candidate"))

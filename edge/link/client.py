@@ -99,6 +99,11 @@ class Link:
         """Whether the broker can be reached now."""
         return self._connection.connected
 
+    @property
+    def last_error(self) -> str:
+        """Why the broker could last not be reached, in one line; "" when nothing failed yet."""
+        return self._connection.last_error
+
     def start(self) -> None:
         """Connect and send, for as long as it takes."""
         self._connection.start()

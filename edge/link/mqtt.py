@@ -5,10 +5,11 @@ import socket
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any
 
 import structlog
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, structs
 from paho.mqtt.client import MQTT_LOG_ERR, Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
 from paho.mqtt.reasoncodes import ReasonCode
@@ -33,6 +34,10 @@ class Broker(Struct, frozen=True, forbid_unknown_fields=True):
     password: str | None = None
     keepalive_s: Annotated[int, Meta(ge=2, le=3600)] = 20
     tls: Tls | None = None
+
+    def beside(self, folder: Path) -> "Broker":
+        """With the paths of [broker.tls] starting at the settings file's folder."""
+        return structs.replace(self, tls=self.tls.beside(folder)) if self.tls is not None else self
 
 
 @dataclass(frozen=True)

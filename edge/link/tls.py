@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from cryptography import x509
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from edge.link.settings import SettingsError
 
@@ -29,6 +29,13 @@ class Tls(Struct, frozen=True, forbid_unknown_fields=True):
     cert: str = ""
     key: str = ""
     server_name: str = ""
+
+    def beside(self, folder: Path) -> "Tls":
+        """With relative paths starting at a settings file's folder."""
+        named = {name: getattr(self, name) for name in ("identity", "ca", "cert", "key")}
+        return structs.replace(
+            self, **{k: str((folder / Path(v).expanduser()).resolve()) for k, v in named.items() if v}
+        )
 
     def paths(self) -> tuple[str, str, str]:
         """(ca, cert, key), "" for what is not set."""
