@@ -4,8 +4,6 @@ import sqlalchemy as sa
 
 from gateway.tables import metadata
 
-_Id = sa.BigInteger().with_variant(sa.Integer, "sqlite")
-
 
 def _text(name: str, key: bool = False) -> sa.Column[str]:
     return sa.Column(name, sa.Text, nullable=False, primary_key=key)
@@ -85,7 +83,7 @@ operator_sessions = sa.Table(
 audit_log = sa.Table(
     "audit_log",
     metadata,
-    sa.Column("n", _Id, primary_key=True, autoincrement=False),
+    sa.Column("n", sa.BigInteger, primary_key=True, autoincrement=False),
     _text("at"),
     _text("actor"),
     _text("action"),

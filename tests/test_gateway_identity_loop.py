@@ -1,4 +1,4 @@
-"""The whole way as a city walks it, with the commands themselves: authority, broker, gateway, claim, receipt, revoke."""
+"""The whole way as a city walks it, with the commands themselves: broker, gateway, claim, receipt, revocation."""
 
 import json
 import subprocess
