@@ -15,6 +15,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "rules": ("edge.kiosk.rules_cli", "app", "Check rule files, replay them over what was seen. 立案规则。"),
     "kiosk": ("edge.kiosk.cli", "app", "Watch the street: cameras in, candidates out. 岗亭节点。"),
     "handset": ("edge.handset.cli", "app", "Disposal handsets. 处置通。"),
+    "claim": ("edge.link.claim_cli", "claim", "A device's certificate for a one-time code. 设备认领。"),
     "gateway": ("gateway.commands", "app", "The centre's intake and console. 中心网关。"),
     "registry": ("gateway.registry.cli", "app", "The embedded case registry. 案件库。"),
     "broker": ("edge.link.cli", "broker", "The embedded MQTT broker. 内置消息服务器。"),

@@ -1,9 +1,10 @@
 """The gateway's HTTP API and the pictures; everything is read-only here."""
 
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import msgspec
-from fastapi import FastAPI, HTTPException, Query
+from fastapi import FastAPI, HTTPException, Query, Request
 from fastapi.responses import FileResponse, Response
 
 from gateway import campaigns, devices, evidence, feed, queries, reviewed
@@ -20,13 +21,20 @@ PICTURE_HEADERS = {
 }
 
 
-def add_routes(app: FastAPI, database: Database, pictures: EvidenceStore, counters: Counters) -> None:
-    """Mount everything but health and metrics (gateway/health.py)."""
+def add_routes(
+    app: FastAPI,
+    database: Database,
+    pictures: EvidenceStore,
+    counters: Counters,
+    guard: Callable[[Request, str], None] = lambda request, sha256: None,
+) -> None:
+    """Mount everything but health and metrics (gateway/health.py). `guard`: asked before a picture is shown, raises
+    HTTPException."""
     _add_lists(app, database)
     _add_counters(app, counters)
 
     @app.get("/evidence/{sha256}")
-    def picture(sha256: str) -> Response:
+    def picture(sha256: str, request: Request) -> Response:
         if not SHA256.fullmatch(sha256):
             raise HTTPException(404, "no such picture")
         with database.read() as tx:
@@ -34,6 +42,7 @@ def add_routes(app: FastAPI, database: Database, pictures: EvidenceStore, counte
         path = pictures.path(sha256)
         if media_type is None or not path.is_file():
             raise HTTPException(404, "no such picture")
+        guard(request, sha256)
         return FileResponse(path, media_type=media_type, headers=PICTURE_HEADERS)
 
 

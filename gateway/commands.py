@@ -14,10 +14,15 @@ from edge.link.settings import SettingsError, load
 from gateway import cli
 from gateway.backup import NotDone
 from gateway.database import SchemaMismatch
+from gateway.devices.commands import acl, ca, device
 from gateway.lock import InUse
+from gateway.people.commands import audit, operator, secret
 from gateway.settings import GatewaySettings
 
 app = typer.Typer(invoke_without_command=True, help="The centre's intake and console. 中心网关。")
+app.command()(acl)
+for _name, _group in (("ca", ca), ("device", device), ("operator", operator), ("audit", audit), ("secret", secret)):
+    app.add_typer(_group, name=_name)
 File = Annotated[Path, typer.Argument(help="The backup, a tar file")]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on stdout")]
 

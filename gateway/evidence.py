@@ -17,6 +17,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from edge.wire import Evidence, HashMismatch
+from gateway.pictures import check_size
 from gateway.tables import evidence, evidence_refs, incidents
 
 SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -47,9 +48,10 @@ class EvidenceStore:
         return self._root / sha256[:2] / sha256
 
     def write(self, message: Evidence) -> None:
-        """Keep the bytes for good (tmp, fsync, rename, fsync). Raises HashMismatch, OSError."""
+        """Keep the bytes for good (tmp, fsync, rename, fsync). Raises HashMismatch, TooLarge, OSError."""
         if hashlib.sha256(message.data).hexdigest() != message.sha256:
             raise HashMismatch(f"evidence: the {len(message.data)} bytes are not those of sha256 {message.sha256}")
+        check_size(message.data)
         target = self.path(message.sha256)
         if target.exists():
             return

@@ -39,15 +39,15 @@ def add_hooks(
     wall_s: Callable[[], float] = time.time,
 ) -> None:
     """Mount the door; targets that are no webhooks have none."""
-    known = {t.name: (t, t.secret_text()) for t in targets if t.kind == "webhook"}
+    known = {t.name: (t, t.secret_texts()) for t in targets if t.kind == "webhook"}
 
     @app.post("/hooks/{name}")
     async def hook(name: str, request: Request) -> Response:
-        target, secret = known.get(name, (None, ""))
+        target, secrets = known.get(name, (None, [""]))
         body = await _body(request)
         if body is None:
             return _refuse(counters, 413, f"over {BODY_BYTES_MAX} bytes")
-        if target is None or not _may(target, secret, request.headers, body, wall_s()):
+        if target is None or not any(_may(target, secret, request.headers, body, wall_s()) for secret in secrets):
             return _refuse(counters, 403, "unknown target, or signature wrong or older than five minutes")
         try:
             told = msgspec.json.decode(body, type=HookBody)

@@ -4,7 +4,9 @@ import queue
 import random
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import structlog
@@ -13,7 +15,7 @@ from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
 from edge.link.mqtt import Incoming
 from edge.wire import NotParsed, Receipt, encode, topic
 from gateway.counters import Counters
-from gateway.limits import FloodLimit
+from gateway.devices.doorman import Doorman, Word
 from gateway.settings import GatewaySettings
 from gateway.store import BatchStore, Outcome
 from gateway.take import Taken, channel_hint, take
@@ -22,6 +24,8 @@ IDLE_WAIT_S = 0.002
 BACKOFF_S = 0.05
 BACKOFF_S_MAX = 5.0
 RECEIPT_ROWS_MAX = 64
+BATCH_WITH_TURNED_AWAY_MAX = TURNED_AWAY_MAX = 4096
+TAKEN = (Word.IN, Word.OVER_QUOTA)
 
 log = structlog.get_logger()
 
@@ -34,6 +38,16 @@ class Line(Protocol):
     def publish(self, topic: str, payload: bytes, qos: int = 1, retain: bool = False) -> bool: ...
 
 
+@dataclass(frozen=True)
+class Waiting:
+    """A message in the queue. What is turned away waits without its payload, to be acknowledged in its turn."""
+
+    at_s: float
+    incoming: Incoming
+    device: str
+    word: Word
+
+
 class Intake:
     """`put` is called by the connection's thread, everything else happens on this object's own."""
 
@@ -44,32 +58,44 @@ class Intake:
         counters: Counters,
         line: Line,
         on_commit: Callable[[Outcome], None],
+        door: Doorman | None = None,
     ) -> None:
         self._settings = settings
         self._store = store
         self._counters = counters
         self._line = line
         self._on_commit = on_commit
-        self._limit = FloodLimit(settings.rate_factor)
+        self._door = door or Doorman(settings.identity, settings.rate_factor)
+        self._turned_away: Counter[str] = Counter()
+        self._told_s = 0.0
         self.on_receipt: Callable[[float], None] = lambda latency_s: None  # from arrival to receipt, one per message
-        self._queue: queue.SimpleQueue[tuple[float, Incoming]] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[Waiting] = queue.SimpleQueue()
         self._bytes = 0
+        self._held = 0  # of what is queued, how much is turned away
         self._bytes_lock = threading.Lock()
         self._stop = threading.Event()
         self._drain_until = float("inf")
 
     def put(self, incoming: Incoming) -> None:
         """Queue a message. Over the queue's limits it is acknowledged without a receipt: its device sends it again."""
+        now_s = time.monotonic()
+        device, row = channel_hint(incoming.topic)
+        word = self._door.ask(device, row, len(incoming.payload), now_s)
+        if word not in (Word.IN, Word.OVER_QUOTA):
+            incoming = replace(incoming, payload=b"")
         with self._bytes_lock:
             full = self._bytes + len(incoming.payload) > self._settings.queue_bytes_max
-            full = full or self._queue.qsize() >= self._settings.queue_messages_max
+            full = full or self._full(word)
             if not full:
                 self._bytes += len(incoming.payload)
+                self._held += word not in TAKEN
         if full:
-            self._counters.add("queue_overflow")
+            self._counters.add("queue_overflow" if word in TAKEN else word)
+            if word is Word.IN:
+                self._door.done(device)
             self._line.ack(incoming)
         else:
-            self._queue.put((time.monotonic(), incoming))
+            self._queue.put(Waiting(now_s, incoming, device, word))
 
     def stop(self, drain_s: float) -> None:
         """Take in what is queued for at most `drain_s`, then end."""
@@ -79,6 +105,7 @@ class Intake:
     def run(self) -> None:
         """Until stopped and drained. Raises what is no database's fault: the process then ends and starts again."""
         while not self._stop.is_set() or (self._queue.qsize() and time.monotonic() < self._drain_until):
+            self._door.look(time.monotonic())
             batch = self._collect()
             if batch:
                 self._take_in(batch)
@@ -87,39 +114,46 @@ class Intake:
         """Messages in the queue."""
         return self._queue.qsize()
 
-    def _collect(self) -> list[tuple[float, Incoming]]:
-        batch: list[tuple[float, Incoming]] = []
-        deadline = 0.0
-        while len(batch) < self._settings.batch_messages_max:
+    def _full(self, word: Word) -> bool:
+        """What is turned away never takes a place from what is let in: past its own limit it is acknowledged out of its
+        turn, which no broker minds."""
+        if word in TAKEN:
+            return self._queue.qsize() - self._held >= self._settings.queue_messages_max
+        return self._held >= TURNED_AWAY_MAX
+
+    def _collect(self) -> list[Waiting]:
+        """What is turned away takes no place in a batch."""
+        batch: list[Waiting] = []
+        deadline, room = 0.0, self._settings.batch_messages_max
+        while room > 0 and len(batch) < BATCH_WITH_TURNED_AWAY_MAX:
             wait_s = 0.2 if not batch else min(IDLE_WAIT_S, deadline - time.monotonic())
             try:
                 batch.append(self._queue.get(timeout=max(0.0, wait_s)))
             except queue.Empty:
                 break
+            room -= batch[-1].word is Word.IN
             if len(batch) == 1:
                 deadline = time.monotonic() + self._settings.batch_wait_ms / 1000.0
         with self._bytes_lock:
-            self._bytes -= sum(len(incoming.payload) for _, incoming in batch)
+            self._bytes -= sum(len(waiting.incoming.payload) for waiting in batch)
+            self._held -= sum(waiting.word not in TAKEN for waiting in batch)
+        for waiting in batch:
+            if waiting.word is Word.IN:
+                self._door.done(waiting.device)
         return batch
 
-    def _take_in(self, batch: list[tuple[float, Incoming]]) -> None:
-        now_s = time.monotonic()
-        allowed: list[Incoming] = []
-        came: list[float] = []
-        throttled: list[str] = []
-        for at_s, incoming in batch:
-            device, row = channel_hint(incoming.topic)
-            if self._limit.allows(device, row, now_s):
-                allowed.append(incoming)
-                came.append(at_s)
-            else:
-                throttled.append(device)
-        self._counters.add("throttled", len(throttled))
-        outcomes = self._commit([take(incoming) for incoming in allowed], throttled)
+    def _take_in(self, batch: list[Waiting]) -> None:
+        items = [take(w.incoming, over_quota=w.word is Word.OVER_QUOTA) for w in batch if w.word in TAKEN]
+        came = [w.at_s for w in batch if w.word in TAKEN]
+        for waiting in batch:
+            if waiting.word is not Word.IN:
+                self._counters.add(waiting.word)
+                self._turned_away[waiting.device] += waiting.word is not Word.NOT_ALLOWED
+        outcomes = self._commit(items, self._due(bool(items)))
         if outcomes is None:
             return
-        for _, incoming in batch:
-            self._line.ack(incoming)
+        for waiting in batch:
+            self._line.ack(waiting.incoming)
         for outcome in outcomes:
             self._receipt(outcome)
             self._on_commit(outcome)
@@ -127,8 +161,20 @@ class Intake:
         for at_s in came:
             self.on_receipt(done_s - at_s)
 
+    def _due(self, with_others: bool) -> list[str]:
+        """Devices whose turned away messages are written down now: with others, or once a second. A flood on its own
+        costs no more transactions than that."""
+        now_s = time.monotonic()
+        if not with_others and now_s - self._told_s < 1.0:
+            return []
+        self._told_s = now_s
+        told, self._turned_away = list(self._turned_away.elements()), Counter()
+        return told
+
     def _commit(self, items: Sequence[Taken], throttled: Sequence[str]) -> list[Outcome] | None:
         """Committed, however long it takes; None when the process stops first (then nothing is acknowledged)."""
+        if not items and not throttled:
+            return []
         delay_s = BACKOFF_S
         while True:
             try:

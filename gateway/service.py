@@ -12,10 +12,15 @@ import structlog
 from fastapi import FastAPI
 
 from edge.link.mqtt import Connection, Group, Incoming
+from edge.link.settings import SettingsError
 from edge.wire import topic, up_filter
-from gateway import api, health, hooks
+from gateway import api, health, hooks, secrets_file
 from gateway.counters import Counters
 from gateway.decide import Decider
+from gateway.devices import door, hook, shut
+from gateway.devices.ca import CaUnusable
+from gateway.devices.cut import NotCut
+from gateway.devices.doorman import Doorman
 from gateway.down import Sender
 from gateway.evidence import EvidenceStore
 from gateway.follow import Follower
@@ -25,6 +30,9 @@ from gateway.leases import Alone, Duty, Leases
 from gateway.lock import DataLock
 from gateway.metrics import Metrics, State
 from gateway.mirror import Mirror
+from gateway.people import api as people_api
+from gateway.people.sessions import People
+from gateway.people.vault import Vault
 from gateway.ports import listen
 from gateway.retention import Retention
 from gateway.schema import open_database
@@ -82,7 +90,10 @@ class Gateway:
 
     def _build(self, s: GatewaySettings) -> None:
         store = BatchStore(self.database, self.pictures, self.counters, utc_now, s.dead_letters_max)
-        self.intake = Intake(s, store, self.counters, self.connection, self._committed)
+        doorman = Doorman(s.identity, s.rate_factor, self.database)
+        doorman.on_lapsed = self._lapsed
+        self.intake = Intake(s, store, self.counters, self.connection, self._committed, doorman)
+        self.shutter = shut.Shutter(s, self.database, utc_now)
         self.sender = Sender(
             self.database, self.connection, self.counters, utc_now, s.resend_s, s.resend_s_max, self.duty.may("down")
         )
@@ -164,6 +175,22 @@ class Gateway:
     def _incoming(self, incoming: Incoming) -> None:
         self.intake.put(incoming)
 
+    def claimed(self) -> None:
+        """A device claimed anew: the broker must learn that its former certificates are void. A new device's file
+        needs nothing of the broker, so a broker that cannot be told is no reason to refuse it."""
+        try:
+            self.shutter.refresh()
+        except (SettingsError, NotCut, CaUnusable, OSError) as error:
+            self.counters.add("identity_not_told")
+            log.error("identity.broker_not_told", reason=str(error))
+
+    def _lapsed(self, devices: frozenset[str]) -> None:
+        """Certificates that ran out unrenewed: brokers do not look again at a session that is there."""
+        threading.Thread(target=self.shutter.cut_all, args=(devices, self._not_cut), name="cut", daemon=True).start()
+
+    def _not_cut(self, _device: str) -> None:
+        self.counters.add("identity_not_cut")
+
     def _committed(self, outcome: Outcome) -> None:
         self.metrics.committed(outcome)
         if outcome.accepted:
@@ -187,6 +214,8 @@ def run(settings: GatewaySettings) -> bool:
     Raises SettingsError, PortInUse, InUse, SchemaMismatch before anything is taken in.
     """
     settings.all_targets()
+    if faults := settings.people.faults():
+        raise SettingsError(faults[0])
     sock = listen(settings.host, settings.port)
     Path(settings.data).mkdir(parents=True, exist_ok=True)
     # Two gateways on one SQLite file would do the same work twice; on PostgreSQL they share a folder of pictures.
@@ -196,11 +225,27 @@ def run(settings: GatewaySettings) -> bool:
 
 def _app(gateway: Gateway) -> FastAPI:
     app = FastAPI(title="zhuomu gateway", docs_url=None, redoc_url=None, openapi_url=None)
-    api.add_routes(app, gateway.database, gateway.pictures, gateway.counters)
+    people = People(gateway.database, Vault(Path(gateway.settings.data)), gateway.settings.people, utc_now)
+    doors = people_api.Door(people, gateway.settings.people)
+    people_api.add_people(app, doors, gateway.database, gateway.settings.people, gateway.counters, time.monotonic)
+    api.add_routes(app, gateway.database, gateway.pictures, gateway.counters, doors.picture)
     well, render = gateway.is_well, gateway.metrics.render
     health.add_health(app, gateway.database, gateway.counters, gateway.is_up, well, render)
+    _add_identity(app, gateway)
     hooks.add_hooks(app, gateway.database, gateway.targets, gateway.counters, utc_now, gateway.sender.wake.set)
     return app
+
+
+def _add_identity(app: FastAPI, gateway: Gateway) -> None:
+    """The devices' door, and the broker's questions when a secret for them is set."""
+    s = gateway.settings
+    days = s.identity.certificate_days
+    registrar = door.Registrar(gateway.database, lambda: shut.authority_of(s), gateway.counters, utc_now, days)
+    registrar.on_change = gateway.claimed
+    door.add_door(app, registrar, gateway.counters, time.monotonic)
+    if s.identity.hook_secret_file:
+        good = secrets_file.read(Path(s.identity.hook_secret_file), "[identity] hook_secret_file")
+        hook.add_hook(app, gateway.database, gateway.counters, utc_now, good, s.broker.password or "")
 
 
 def _serve(settings: GatewaySettings, sock: socket.socket) -> bool:

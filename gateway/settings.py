@@ -6,6 +6,8 @@ import msgspec
 
 from edge.link.mqtt import Broker
 from gateway.database import sqlite_url
+from gateway.devices.settings import IdentitySettings
+from gateway.people.settings import PeopleSettings
 from gateway.targets.settings import TargetSettings, check
 
 MIB = 1024 * 1024
@@ -40,6 +42,8 @@ class GatewaySettings(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_
     poll_s: float = 0.3
     forward_workers: int = 4
     targets: list[TargetSettings] = []
+    identity: IdentitySettings = IdentitySettings()
+    people: PeopleSettings = PeopleSettings()
     keep_messages_days: float = 400.0
     keep_evidence_days: float = 365.0
     keep_dead_letters_days: float = 90.0

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 import sqlalchemy as sa
 
-from edge.wire import Candidate, Evidence, Health, Op, Presence, Refusal, Verdict, WireError
+from edge.wire import Candidate, Evidence, Health, Op, OverQuota, Presence, Refusal, Verdict, WireError
 from gateway import checks, dead_letters, evidence, incidents, work
 from gateway.bulk import Bulk
 from gateway.counters import Counters
@@ -118,7 +118,9 @@ class _Batch:
         self.tally = Tally()
 
     def apply(self, item: Taken) -> None:
-        if item.error is not None:
+        if isinstance(item.error, OverQuota):
+            self._turn_away(item, item.error)
+        elif item.error is not None:
             self._bury(item, item.error)
         elif item.identity is None:
             self._hear(item)
@@ -180,6 +182,15 @@ class _Batch:
         if item.identity is not None:
             self.outcome.decide(item.identity, decided)
         return decided
+
+    def _turn_away(self, item: Taken, error: OverQuota) -> None:
+        """Refused without a dead letter: there is nothing wrong with the message, and there may be many."""
+        self.tally.add(item.device, "refused")
+        self._tell(item, "refused")
+        if item.identity is not None:
+            self.outcome.decide(
+                item.identity, self.known.get(item.identity, (int(error.code), str(error)[:REASON_MAX]))
+            )
 
     def _write_ledger(self, identity: Identity, item: Taken, decided: Decided, about: About) -> None:
         device, epoch, seq = identity

@@ -12,6 +12,8 @@ from edge.wire import (
     Message,
     NotParsed,
     Op,
+    OverQuota,
+    UnknownChannel,
     Verdict,
     WireError,
     decode,
@@ -39,11 +41,15 @@ class Taken:
     identity: Identity | None
 
 
-def take(incoming: Incoming) -> Taken:
-    """Decode; never raises for anything that a device can send."""
+def take(incoming: Incoming, over_quota: bool = False) -> Taken:
+    """Decode; never raises for anything that a device can send. `over_quota`: refuse it unread."""
     device, row = incoming.topic.split("/")[3] if incoming.topic.count("/") >= 3 else "", None
     try:
         row, device = parse_topic(incoming.topic)
+        if not DEVICE.fullmatch(device):  # the message's own pattern lets a newline at the end through
+            raise UnknownChannel(f"topic names no device: {device[:64]!r}")
+        if over_quota:
+            raise OverQuota(f"{row.name}: {device} has sent its bytes of today; the original stays with it")
         message = decode(row, incoming.payload, device)
         _check_values(message, incoming.payload)
     except WireError as error:

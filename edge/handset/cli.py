@@ -13,6 +13,7 @@ import typer
 
 from edge.handset.crew import Crew
 from edge.link import Broker, Outbox, OutboxUnusable
+from edge.link.tls import Tls
 
 app = typer.Typer(help="Disposal handsets (处置通).", no_args_is_help=True)
 
@@ -31,6 +32,9 @@ def sim(
     port: Annotated[int, typer.Option(min=1, max=65535, help="MQTT port.")] = 1883,
     work_s: Annotated[float, typer.Option(min=0.1, help="Seconds from an order's arrival to its disposal.")] = 8.0,
     seed: Annotated[int, typer.Option(help="Seed of the crews' habits.")] = 1,
+    identities: Annotated[
+        Path | None, typer.Option(help="Folder with each handset's identity (zhuomu claim --out FOLDER/handset-1).")
+    ] = None,
 ) -> None:
     """Crews that dispose of whatever they are sent. 模拟处置人员。"""
     software = f"zhuomu {version('zhuomu')}"
@@ -43,7 +47,8 @@ def sim(
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: stop.set())
     crews = [
-        Crew(o, Broker(host, port), work_s, random.Random(seed * 1000 + i), software) for i, o in enumerate(outboxes)
+        Crew(o, _broker(host, port, identities, o.device), work_s, random.Random(seed * 1000 + i), software)
+        for i, o in enumerate(outboxes)
     ]
     threads = [threading.Thread(target=crew.run, args=(stop,), name=f"crew-{i}") for i, crew in enumerate(crews)]
     for thread in threads:
@@ -54,3 +59,7 @@ def sim(
         thread.join()
     for outbox in outboxes:
         outbox.close()
+
+
+def _broker(host: str, port: int, identities: Path | None, device: str) -> Broker:
+    return Broker(host, port, tls=Tls(identity=str(identities / device)) if identities else None)

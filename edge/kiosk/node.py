@@ -68,7 +68,7 @@ class Kiosk:
         anchors.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.link = Link(
             self.outbox,
-            settings.broker,
+            settings.broker.beside(settings_file.parent),
             "kiosk",
             handlers={"verify": self._asked},
             software=software,

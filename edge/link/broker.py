@@ -8,6 +8,8 @@ import json
 import signal
 import socket
 import sys
+from dataclasses import dataclass
+from pathlib import Path
 
 import structlog
 from amqtt.broker import Broker as Amqtt
@@ -17,6 +19,15 @@ from amqtt.errors import AMQTTError
 SESSION_EXPIRY_S = 24 * 3600
 
 log = structlog.get_logger()
+
+
+@dataclass(frozen=True)
+class Secure:
+    """A second listener with TLS, and accounts on both. `folder`: what `zhuomu gateway acl` and `ca server` wrote."""
+
+    folder: Path
+    host: str
+    port: int
 
 
 class BrokerUnusable(RuntimeError):
@@ -34,8 +45,13 @@ def check_port_free(host: str, port: int, what: str) -> None:
             raise BrokerUnusable(f"{what} {host}:{port}: {reason}; choose another port or end its user") from error
 
 
-def config(host: str, port: int) -> BrokerConfig:
-    """One TCP listener; anonymous, since it is bound to loopback by default."""
+def config(host: str, port: int, secure: Secure | None = None) -> BrokerConfig:
+    """One TCP listener; anonymous, since it is bound to loopback by default. Or with accounts, and TLS beside it.
+
+    Raises FileNotFoundError, which names the file.
+    """
+    if secure is not None:
+        return _secure_config(host, port, secure)
     return BrokerConfig(
         listeners={"default": ListenerConfig(bind=f"{host}:{port}")},
         session_expiry_interval=SESSION_EXPIRY_S,
@@ -43,10 +59,45 @@ def config(host: str, port: int) -> BrokerConfig:
     )
 
 
-async def serve(host: str, port: int) -> None:
-    """Run until SIGTERM or SIGINT. Raises BrokerUnusable."""
+def _secure_config(host: str, port: int, secure: Secure) -> BrokerConfig:
+    files = {
+        "cafile": secure.folder / "ca.crt",
+        "certfile": secure.folder / "server.crt",
+        "keyfile": secure.folder / "server.key",
+    }
+    return BrokerConfig(
+        listeners={
+            "default": ListenerConfig(bind=f"{host}:{port}"),
+            "tls": ListenerConfig(bind=f"{secure.host}:{secure.port}", ssl=True, **files),
+        },
+        session_expiry_interval=SESSION_EXPIRY_S,
+        plugins={"edge.link.guarded.DeviceRules": {}},
+    )
+
+
+def _broker(host: str, port: int, secure: Secure | None) -> Amqtt:
+    if secure is None:
+        return Amqtt(config(host, port))
+    from edge.link.guarded import GuardedBroker, Rules, guard
+
+    rules = Rules(secure.folder)
+    guard(rules)
+    try:
+        made = GuardedBroker(config(host, port, secure))
+    except FileNotFoundError as error:
+        mend = "`zhuomu gateway acl` and `zhuomu gateway ca server` write it"
+        raise BrokerUnusable(f"MQTT broker: {error}; {mend}") from error
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGHUP, lambda: loop.create_task(made.shut_out(rules)))
+    return made
+
+
+async def serve(host: str, port: int, secure: Secure | None = None) -> None:
+    """Run until SIGTERM or SIGINT; with `secure`, SIGHUP shuts revoked devices out. Raises BrokerUnusable."""
     check_port_free(host, port, "MQTT port")
-    broker = Amqtt(config(host, port))
+    if secure is not None:
+        check_port_free(secure.host, secure.port, "MQTT port with TLS")
+    broker = _broker(host, port, secure)
     stop = asyncio.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(name, stop.set)

@@ -7,12 +7,14 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Literal
 
 import structlog
 
 from edge.link.mqtt import Broker, Connection, Incoming
 from edge.link.outbox import Outbox, Pending
+from edge.link.renewal import Renewal
 from edge.wire import (
     Durable,
     Health,
@@ -88,6 +90,8 @@ class Link:
             will=(topic("up", outbox.device, "presence"), encode(self._presence(online=False))),
             rng=self._rng,
         )
+        folder = broker.tls.identity if broker.tls is not None else ""
+        self._renewal = Renewal(Path(folder)) if folder else None
         self._pump = threading.Thread(target=self._run, name=f"link-{outbox.device}", daemon=True)
 
     @property
@@ -95,10 +99,17 @@ class Link:
         """Whether the broker can be reached now."""
         return self._connection.connected
 
+    @property
+    def last_error(self) -> str:
+        """Why the broker could last not be reached, in one line; "" when nothing failed yet."""
+        return self._connection.last_error
+
     def start(self) -> None:
         """Connect and send, for as long as it takes."""
         self._connection.start()
         self._pump.start()
+        if self._renewal is not None:
+            self._renewal.start()
 
     def send(self, *messages: Durable, within: Callable[[sqlite3.Connection], None] | None = None) -> list[int]:
         """Into the outbox (see Outbox.put) and out as soon as there is a line. Returns the seqs."""
@@ -118,6 +129,8 @@ class Link:
         """Say goodbye and end both threads; what is left stays in the outbox."""
         self._stop.set()
         self._wake.set()
+        if self._renewal is not None:
+            self._renewal.stop()
         if self._pump.is_alive():
             self._pump.join(5.0)
         gone = topic("up", self.outbox.device, "presence")

@@ -5,15 +5,18 @@ import socket
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any
 
 import structlog
-from msgspec import Meta, Struct
-from paho.mqtt.client import Client, MQTTMessage
+from msgspec import Meta, Struct, structs
+from paho.mqtt.client import MQTT_LOG_ERR, Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
 from paho.mqtt.reasoncodes import ReasonCode
 
 from edge.link import sharing
+from edge.link.settings import SettingsError
+from edge.link.tls import Tls, client_context, why_refused, why_unreachable
 
 BACKOFF_FIRST_S = 0.2
 BACKOFF_MAX_S = 30.0
@@ -31,6 +34,11 @@ class Broker(Struct, frozen=True, forbid_unknown_fields=True):
     username: str | None = None
     password: str | None = None
     keepalive_s: Annotated[int, Meta(ge=2, le=3600)] = 20
+    tls: Tls | None = None
+
+    def beside(self, folder: Path) -> "Broker":
+        """With the paths of [broker.tls] starting at the settings file's folder."""
+        return structs.replace(self, tls=self.tls.beside(folder)) if self.tls is not None else self
 
 
 @dataclass(frozen=True)
@@ -98,6 +106,7 @@ class Connection:
         self._modern = group is not None  # MQTT 5 is spoken for the group's sake alone
         self._accepted = False
         self._client: Client | None = None
+        self.last_error = ""  # why the last attempt failed, in one line
         self._session = 0
         self._stop = threading.Event()
         self._up = threading.Event()
@@ -155,9 +164,12 @@ class Connection:
     def _connect(self, client: Client) -> bool:
         options = sharing.connect_options(self._group.receive_max) if self._group and self._modern else {}
         try:
+            if self._broker.tls is not None:
+                client.tls_set_context(client_context(self._broker.tls))
             client.connect(self._broker.host, self._broker.port, self._broker.keepalive_s, **options)
-        except (OSError, ValueError) as error:
-            log.info("mqtt.unreachable", host=self._broker.host, port=self._broker.port, error=str(error))
+        except (OSError, ValueError, SettingsError) as error:
+            self.last_error = why_unreachable(error, self._broker.host)
+            log.info("mqtt.unreachable", host=self._broker.host, port=self._broker.port, error=self.last_error)
             return False
         self._session += 1
         self._client = client
@@ -198,12 +210,14 @@ class Connection:
         client.on_subscribe = self._subscribed
         client.on_disconnect = self._disconnected
         client.on_socket_open = _no_delay
+        client.on_log = self._told
         # With a write hook set, only this thread's loop() writes to the socket; publish() from another thread wakes it.
         client.on_socket_register_write = _leave_to_loop
         return client
 
     def _connected(self, client: Client, _data: Any, _flags: Any, reason: ReasonCode, properties: Any) -> None:
         if reason.is_failure:
+            self.last_error = f"{self._broker.host}: refused as {self._client_id}: {reason}"
             log.warning("mqtt.refused", client=self._client_id, reason=str(reason))
             return
         self._accepted = True
@@ -232,6 +246,12 @@ class Connection:
     def _disconnected(self, _client: Client, _data: Any, _flags: Any, reason: ReasonCode, _properties: Any) -> None:
         if self._modern and reason.value == sharing.TAKEN_OVER:
             log.error("mqtt.taken_over", client=self._client_id, mend="give every gateway a client_id of its own")
+
+    def _told(self, _client: Client, _data: Any, level: int, text: str) -> None:
+        """With TLS 1.3 a refusal of our certificate comes after the handshake, and paho tells it to its log alone."""
+        if level == MQTT_LOG_ERR and "SSL" in text:
+            self.last_error = why_refused(text, self._broker.host)
+            log.warning("mqtt.tls", client=self._client_id, reason=self.last_error)
 
     def _message(self, _client: Client, _data: Any, message: MQTTMessage) -> None:
         self._on_message(

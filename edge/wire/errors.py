@@ -14,6 +14,7 @@ class ErrorCode(IntEnum):
     HASH_MISMATCH = 105
     UNKNOWN_REFERENCE = 106
     FORBIDDEN_STATE = 107
+    OVER_QUOTA = 121
 
 
 class WireError(ValueError):
@@ -68,6 +69,12 @@ class ForbiddenState(WireError):
     code = ErrorCode.FORBIDDEN_STATE
 
 
+class OverQuota(WireError):
+    """The device has sent its day's bytes of pictures; the original stays where it is."""
+
+    code = ErrorCode.OVER_QUOTA
+
+
 EXCEPTIONS: dict[ErrorCode, type[WireError]] = {
     cls.code: cls
     for cls in (
@@ -79,5 +86,6 @@ EXCEPTIONS: dict[ErrorCode, type[WireError]] = {
         HashMismatch,
         UnknownReference,
         ForbiddenState,
+        OverQuota,
     )
 }

@@ -47,7 +47,7 @@ class OpBody(BaseModel):
     op_id: Name
     order_id: Name
     kind: Literal["accepted", "arrived", "disposed", "returned"]
-    base_version: int = Field(ge=0)
+    base_version: int = Field(ge=0, le=2**53)
     actor: Name
     at: str = ""
     note: Text = ""
@@ -153,7 +153,7 @@ def _add_queries(app: FastAPI, registry: Registry) -> None:
         return _json(found)
 
     @app.get("/events")
-    def events(after: Annotated[int, Query(ge=0)] = 0, limit: Limit = 500) -> Response:
+    def events(after: Annotated[int, Query(ge=0, le=2**53)] = 0, limit: Limit = 500) -> Response:
         with registry.database.read() as tx:
             return _json({"events": queries.event_feed(tx, after, limit), "newest": queries.newest_event(tx)})
 

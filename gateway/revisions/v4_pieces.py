@@ -20,7 +20,40 @@ def _cluster(tx: sa.Connection) -> None:
     )
 
 
-PIECES: tuple[Callable[[sa.Connection], None], ...] = (_cluster,)
+def _identity(tx: sa.Connection) -> None:
+    """Devices' identities and certificates, their use by day, operators with sessions, the audit log."""
+    for table, key, columns in (
+        (
+            "identities",
+            "device TEXT",
+            "state note created_at claimed_at changed_at reason code_hash code_until password",
+        ),
+        ("certificates", "serial TEXT", "device issuer issued_at not_after revoked_at"),
+        ("operator_sessions", "token_hash TEXT", "name started_at seen_at ends_at"),
+        ("audit_log", "n BIGINT", "at actor action subject reason before hash"),
+    ):
+        texts = ", ".join(f"{name} TEXT NOT NULL" for name in columns.split())
+        tx.execute(sa.text(f"CREATE TABLE {table} ({key} NOT NULL PRIMARY KEY, {texts})"))
+    numbers = ", ".join(
+        f"{name} BIGINT NOT NULL" for name in ["messages", "size_bytes", "evidence_bytes", "throttled", "over_quota"]
+    )
+    tx.execute(
+        sa.text(
+            f"CREATE TABLE device_usage (day TEXT NOT NULL, device TEXT NOT NULL, {numbers}, PRIMARY KEY (day, device))"
+        )
+    )
+    tx.execute(
+        sa.text(
+            "CREATE TABLE operators (name TEXT NOT NULL PRIMARY KEY, roles JSON NOT NULL, password TEXT NOT NULL, "
+            "secret TEXT NOT NULL, confirmed BOOLEAN NOT NULL, disabled BOOLEAN NOT NULL, last_step BIGINT NOT NULL, "
+            "tries BIGINT NOT NULL, locked_until TEXT NOT NULL, created_at TEXT NOT NULL, changed_at TEXT NOT NULL)"
+        )
+    )
+    for table, column in (("certificates", "device"), ("operator_sessions", "name")):
+        tx.execute(sa.text(f"CREATE INDEX {table}_{column} ON {table} ({column})"))
+
+
+PIECES: tuple[Callable[[sa.Connection], None], ...] = (_cluster, _identity)
 
 
 def upgrade() -> None:

@@ -6,6 +6,7 @@ from typing import Any, Literal
 import msgspec
 
 from edge.link.settings import SettingsError
+from gateway import secrets_file
 
 # Steps that another system's state can be mapped to; what each does to an incident stands in gateway/mirror.py.
 Step = Literal[
@@ -41,15 +42,14 @@ class TargetSettings(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_f
     id_path: str = "id"
 
     def secret_text(self) -> str:
-        """The key or secret, from the file when one is named. Raises SettingsError."""
+        """The key or secret that we send or sign with, from the file when one is named. Raises SettingsError."""
+        return self.secret_texts()[0]
+
+    def secret_texts(self) -> list[str]:
+        """All that are good now, the newest first: two while the other side changes over. Raises SettingsError."""
         if not self.secret_file:
-            return self.secret
-        try:
-            return Path(self.secret_file).read_text(encoding="utf-8").strip()
-        except OSError as error:
-            raise SettingsError(
-                f"target {self.name}: {self.secret_file}: {error.strerror}; put the secret there"
-            ) from None
+            return [self.secret]
+        return secrets_file.read(Path(self.secret_file), f"target {self.name}")
 
 
 def check(targets: list[TargetSettings]) -> list[TargetSettings]:

@@ -1,4 +1,4 @@
-"""Version 3: what became of each camera's candidates, what cells earned, thresholds; what was paid to first reporters."""
+"""Version 3: what became of each camera's candidates, what cells earned, thresholds; rewards."""
 
 import json
 from datetime import datetime, timedelta, timezone
