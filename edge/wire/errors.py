@@ -14,6 +14,11 @@ class ErrorCode(IntEnum):
     HASH_MISMATCH = 105
     UNKNOWN_REFERENCE = 106
     FORBIDDEN_STATE = 107
+    STALE_VERSION = 120
+    WRONG_CREW = 121
+    REVOKED = 122
+    EMPTY_PHOTO = 123
+    REASON_MISSING = 124
 
 
 class WireError(ValueError):
@@ -68,6 +73,36 @@ class ForbiddenState(WireError):
     code = ErrorCode.FORBIDDEN_STATE
 
 
+class StaleVersion(WireError):
+    """The operation was made on a version of the order whose work is over; people look at what was done."""
+
+    code = ErrorCode.STALE_VERSION
+
+
+class WrongCrew(WireError):
+    """The order is another crew's."""
+
+    code = ErrorCode.WRONG_CREW
+
+
+class Revoked(WireError):
+    """The handset was revoked; nothing more is taken from it."""
+
+    code = ErrorCode.REVOKED
+
+
+class EmptyPhoto(WireError):
+    """A photo of 0 bytes."""
+
+    code = ErrorCode.EMPTY_PHOTO
+
+
+class ReasonMissing(WireError):
+    """A return, extension or suspension without its reason, or an extension without its hours."""
+
+    code = ErrorCode.REASON_MISSING
+
+
 EXCEPTIONS: dict[ErrorCode, type[WireError]] = {
     cls.code: cls
     for cls in (
@@ -79,5 +114,10 @@ EXCEPTIONS: dict[ErrorCode, type[WireError]] = {
         HashMismatch,
         UnknownReference,
         ForbiddenState,
+        StaleVersion,
+        WrongCrew,
+        Revoked,
+        EmptyPhoto,
+        ReasonMissing,
     )
 }
