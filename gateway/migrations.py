@@ -35,4 +35,16 @@ def to_3(tx: sa.Connection) -> None:
     tx.execute(sa.text("CREATE INDEX deliveries_remote ON deliveries (target, remote_id)"))
 
 
-MIGRATIONS: Migrations = {1: to_2, 2: to_3}
+def to_4(tx: sa.Connection) -> None:
+    """What came with the fourth version, piece by piece."""
+    _sync(tx)
+
+
+def _sync(tx: sa.Connection) -> None:
+    """The handset protocol: its tables, and the orders that stood open into their crews' logs."""
+    from gateway.sync import migrate
+
+    migrate.up(tx)
+
+
+MIGRATIONS: Migrations = {1: to_2, 2: to_3, 3: to_4}

@@ -30,6 +30,10 @@ from gateway.retention import Retention
 from gateway.server import Server, ready_line
 from gateway.settings import GatewaySettings
 from gateway.store import BatchStore, Outcome
+from gateway.sync import http as sync_http
+from gateway.sync.cutter import Cutter
+from gateway.sync.speaker import Speaker
+from gateway.sync.tokens import Tokens
 from gateway.targets import routes
 from gateway.targets.base import TIMEOUT_S
 from gateway.times import utc_now
@@ -66,6 +70,9 @@ class Gateway:
 
     def _build(self, s: GatewaySettings) -> None:
         store = BatchStore(self.database, self.pictures, self.counters, utc_now, s.dead_letters_max)
+        self.tokens = Tokens(self.database)
+        cutter = Cutter(s.broker)
+        self.speaker = Speaker(self.database, self.connection, self.counters, utc_now, self.tokens, cutter)
         self.intake = Intake(s, store, self.counters, self.connection, self._committed)
         self.sender = Sender(self.database, self.connection, self.counters, utc_now, s.resend_s, s.resend_s_max)
         self.retention = Retention(s, self.database, self.pictures, self.counters, utc_now)
@@ -93,6 +100,7 @@ class Gateway:
     def _runs(self) -> dict[str, Callable[[], None]]:
         """Threads by name."""
         runs = {"intake": self.intake.run, "down": self.sender.run, "retention": self.retention.run}
+        runs["sync"] = self.speaker.run
         if self.settings.embedded_url():
             runs["mirror"] = self.mirror.run
         runs |= {f"forward-{forwarder.target.name}": forwarder.run for forwarder in self.forwarders}
@@ -101,7 +109,7 @@ class Gateway:
     def _ends(self) -> list[Callable[[], None]]:
         """What stops the threads but the intake's."""
         ways = [*(f.stop for f in self.forwarders), *(f.stop for f in self.followers.values())]
-        return [*ways, self.mirror.stop, self.sender.stop, self.retention.stop]
+        return [*ways, self.mirror.stop, self.sender.stop, self.speaker.stop, self.retention.stop]
 
     def is_up(self) -> bool:
         """Whether the broker can be reached."""
@@ -138,6 +146,9 @@ class Gateway:
         if outcome.accepted:
             for forwarder in self.forwarders:
                 forwarder.wake()
+        self.speaker.photos(outcome.heard.photos)
+        if outcome.heard.pulls or outcome.accepted or outcome.refused:
+            self.speaker.hear(outcome.heard.pulls)
         if outcome.births:
             self.sender.born(outcome.births)
 
@@ -165,6 +176,7 @@ def run(settings: GatewaySettings) -> bool:
 def _app(gateway: Gateway) -> FastAPI:
     app = FastAPI(title="zhuomu gateway", docs_url=None, redoc_url=None, openapi_url=None)
     api.add_routes(app, gateway.database, gateway.pictures, gateway.counters)
+    sync_http.add_routes(app, gateway.database, gateway.tokens, utc_now)
     well, render = gateway.is_well, gateway.metrics.render
     health.add_health(app, gateway.database, gateway.counters, gateway.is_up, well, render)
     hooks.add_hooks(app, gateway.database, gateway.targets, gateway.counters, utc_now, gateway.sender.wake.set)

@@ -14,6 +14,7 @@ from edge.wire.channels import (
 )
 from edge.wire.codec import decode, encode, identity
 from edge.wire.errors import (
+    EXCEPTIONS,
     EmptyPhoto,
     ErrorCode,
     ForbiddenState,
@@ -53,6 +54,7 @@ from edge.wire.sync import (
     PHOTO_BYTES_MAX,
     PIECE_BYTES_MAX,
     POINTS_MAX,
+    RANK,
     WAITING_MAX,
     Bulk,
     Delta,
@@ -75,11 +77,13 @@ from edge.wire.sync import (
 
 __all__ = [
     "CHANNELS",
+    "EXCEPTIONS",
     "PAGE_ENTRIES_MAX",
     "PAYLOAD_BYTES_MAX",
     "PHOTO_BYTES_MAX",
     "PIECE_BYTES_MAX",
     "POINTS_MAX",
+    "RANK",
     "ROOT",
     "SCHEMA_VERSION",
     "WAITING_MAX",

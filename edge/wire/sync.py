@@ -11,6 +11,8 @@ PIECE_BYTES_MAX = 256 * 1024
 PAGE_ENTRIES_MAX = 50
 POINTS_MAX = 200
 WAITING_MAX = 256
+# How far a crew is with an order; messages of two phones can overtake each other.
+RANK = {"": 0, "accepted": 1, "arrived": 2, "disposed": 3, "returned": 3}
 
 Uuid = Annotated[str, Meta(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$", description="UUID, lower case")]
 Epoch = Annotated[str, Meta(pattern=r"^[0-9a-f]{8,32}$", description="new with each new database of the device")]
