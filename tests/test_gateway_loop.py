@@ -145,6 +145,7 @@ def test_a_second_disposal_is_merged_and_a_return_after_it_is_refused_shelved_an
     street.see(8)
     work = street.order(8)
     street.do(work, "accepted", "disposed")
+    street.check(8)
     street.handset.send(op(work, "disposed", "another"))
     street.handset.settle()
     assert street.handset.refused == {} and street.steps(8).count("disposed") == 1

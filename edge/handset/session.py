@@ -195,6 +195,9 @@ class Session:
         rows = self.replica.book.rows(
             "select seq, body from ops where receipted = 0 order by seq limit ?", OPS_UNDER_WAY
         )
+        waiting = {int(str(number)) for number, _ in rows}
+        # A checkpoint may have come without the receipt: what no longer waits must not hold the photos back.
+        self._ops = {seq: times for seq, times in self._ops.items() if seq in waiting}
         out: list[Up] = []
         for number, body in rows:
             seq = int(str(number))

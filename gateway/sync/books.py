@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from edge.wire import Entry, Op, Order, Rejection, encode
 from gateway import forward, incidents
 from gateway.bulk import Bulk
+from gateway.sync import rows
 from gateway.sync.held import OPEN, Held
 from gateway.sync.ports import Parked
 from gateway.sync.rules import FINAL, Judged
@@ -72,6 +73,18 @@ class SqlBooks(SqlReader):
         super().__init__(tx)
         self._bulk = bulk
         self._now = now
+
+    def enrol(self, device: str, crew: str) -> None:
+        """Into a crew, from now on."""
+        rows.put(self._tx, device, {"crew": crew, "acked": 0})
+
+    def rejections(self, crew: str, device: str) -> Sequence[tuple[str, Rejection]]:
+        """A handset's, in a crew's log."""
+        c = crew_log.c
+        mine = c.key.startswith(f"rejection/{device}/", autoescape=True)
+        found_rows = self._tx.execute(sa.select(c.key, c.body).where(c.crew == crew, mine).order_by(c.rev))
+        found = [(row.key, _ENTRY.decode(row.body)) for row in found_rows]
+        return [(key, entry) for key, entry in found if isinstance(entry, Rejection)]
 
     def advance(self, device: str, epoch: str, seq: int) -> None:
         """The checkpoint of a stream."""

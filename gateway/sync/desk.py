@@ -38,6 +38,15 @@ class Desk:
         """An operation that cannot be read has its turn too, or everything behind it would wait for ever."""
         return self._in_turn(device, epoch, Parked(seq, None, int(error.code), str(error)[:2000]))
 
+    def enrol(self, device: str, crew: str) -> None:
+        """A handset into a crew; its rejections go with it, or it would never hear of those it has not fetched."""
+        old = self._books.crew_of(device)
+        if old == crew:
+            return
+        self._books.enrol(device, crew)
+        for key, rejection in self._books.rejections(old, device):
+            self._books.append(crew, key, rejection, True)
+
     def order(self, work: Work, crew: str) -> bool:
         """The registry's word on an order; False when it is no news."""
         old = self._books.order(work.order_id)

@@ -7,7 +7,7 @@ import msgspec
 import sqlalchemy as sa
 
 from edge.wire import Op, Pull, Wiped
-from gateway.sync import cursor
+from gateway.sync import cursor, rows
 from gateway.sync.books import SqlReader
 from gateway.sync_tables import crew_logs, handset_ops, handsets, op_streams, parked_ops
 from gateway.tables import devices, work_orders
@@ -23,12 +23,7 @@ def stands(tx: sa.Connection, pull: Pull, now: str) -> None:
     """Write down where a handset says that it stands; one never heard of is a crew of its own."""
     crew = SqlReader(tx).crew_of(pull.device)
     values = {"epoch": pull.epoch, "cursor": pull.cursor, "acked": cursor.read(pull.cursor, crew) or 0}
-    _put(tx, pull.device, values | {"acked_through": min(pull.through, 2**62), "last_pull": now})
-
-
-def enrol(tx: sa.Connection, device: str, crew: str) -> None:
-    """Into a crew. With another one than before, its cursor is worth nothing and it begins again."""
-    _put(tx, device, {"crew": crew, "acked": 0})
+    rows.put(tx, pull.device, values | {"acked_through": min(pull.through, 2**62), "last_pull": now})
 
 
 def revoke(tx: sa.Connection, device: str, reason: str, now: str) -> None:
@@ -157,10 +152,3 @@ def unsent_work(tx: sa.Connection, device: str) -> dict[str, Any]:
     ops = [msgspec.json.decode(payload, type=Op) for payload in payloads if payload]
     heads = [{"op_id": o.op_id, "kind": o.kind, "order_id": o.order_id} for o in ops]
     return {"device": device, "orders": [dict(o) for o in orders], "waiting": heads, "told": row["unsent"]}
-
-
-def _put(tx: sa.Connection, device: str, values: dict[str, Any]) -> None:
-    if tx.execute(sa.update(handsets).where(handsets.c.device == device).values(values)).rowcount:
-        return
-    row = {"crew": device, "epoch": "", "cursor": "", "acked": 0, "acked_through": 0, "shift": "", "revoked_reason": ""}
-    tx.execute(sa.insert(handsets), {"device": device, **row, **values})

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from edge.wire import Entry, Op, Order
+from edge.wire import Entry, Op, Order, Rejection
 from gateway.sync.held import Held
 from gateway.sync.rules import Judged
 
@@ -49,6 +49,14 @@ class Reader(Protocol):
 
 class Books(Reader, Protocol):
     """Everything, inside one transaction."""
+
+    def enrol(self, device: str, crew: str) -> None:
+        """Into a crew, from now on."""
+        ...
+
+    def rejections(self, crew: str, device: str) -> Sequence[tuple[str, Rejection]]:
+        """(key, entry) of a handset's rejections in a crew's log."""
+        ...
 
     def advance(self, device: str, epoch: str, seq: int) -> None:
         """`through` is now `seq`."""
