@@ -11,13 +11,14 @@ import msgspec
 import typer
 
 from edge.link.settings import SettingsError, load
-from gateway import cli
+from gateway import cli, handset_commands
 from gateway.backup import NotDone
 from gateway.database import SchemaMismatch
 from gateway.lock import InUse
 from gateway.settings import GatewaySettings
 
 app = typer.Typer(invoke_without_command=True, help="The centre's intake and console. 中心网关。")
+app.add_typer(handset_commands.app, name="handsets")
 File = Annotated[Path, typer.Argument(help="The backup, a tar file")]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on stdout")]
 

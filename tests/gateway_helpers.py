@@ -23,10 +23,10 @@ from conftest import free_port, missing, until
 from edge.link.mqtt import Broker, Connection, Incoming
 from edge.wire import (
     Candidate,
+    Delta,
     Durable,
     Evidence,
     Message,
-    Delta,
     Op,
     Order,
     Place,
