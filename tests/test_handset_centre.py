@@ -7,7 +7,7 @@ import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,13 @@ from edge.handset.crew import Crew
 from edge.handset.handset import Handset
 from edge.handset.loop import Loop
 from edge.link import Broker
-from edge.wire import Delta, ErrorCode, Order, PhotoState, Piece, Pull
+from edge.wire import Delta, ErrorCode, Notice, Order, PhotoState, Piece, Pull
+from gateway import tables
+from gateway.bulk import Bulk
+from gateway.database import Database, sqlite_url
+from gateway.sync.books import SqlBooks
+from gateway.sync.desk import Desk
+from gateway.times import to_text
 
 REGISTRY = {"auto_file": ["stall"], "crews": ["crew-a"], "recheck_s": 0.3}
 JPEG = b"\xff\xd8\xff" + bytes(range(256)) * 1200  # 300 KiB: two pieces
@@ -112,15 +118,32 @@ def test_work_done_offline_on_both_phones_ends_with_one_word_and_a_visible_revie
 
 
 def test_much_is_fetched_over_http_with_the_cursor_and_a_token_that_only_the_handset_was_given(town: Town) -> None:
-    phone = Phone(town.centre.mqtt_port, "phone-3")
-    eventually(lambda: phone.cursor, "the first page")
-    phone.stop()
-    for number in range(120):
-        town.manage("notice", "crew-a", f"words {number}") if number < 1 else None
-    url = f"http://127.0.0.1:{town.centre.http_port}/api/sync/page"
-    answer = httpx.get(url, params={"epoch": "0123456789abcdef"}, headers={"Authorization": "Bearer phone-3.9.x"})
-    assert answer.status_code == 401
-    assert httpx.get(url, params={"epoch": "not hex"}).status_code == 422
+    _many_notices(town, 130)
+    url = f"http://127.0.0.1:{town.centre.http_port}"
+    phone = town.handset("phone-3", url)
+    asked: list[str] = []
+    loop = Loop([phone], url)
+    assert loop._http is not None
+    loop._http.event_hooks["request"].append(lambda request: asked.append(request.headers["authorization"]))
+    town.go(loop, lambda: phone.session.current, "in step")
+    assert len(phone.replica.notices(datetime.now(UTC))) == 130
+    assert asked and all(header.startswith("Bearer phone-3.") for header in asked)
+    loop.close()
+    forged = {"Authorization": asked[0].replace("phone-3", "phone-1")}
+    answer = httpx.get(f"{url}/api/sync/page", params={"epoch": "0123456789abcdef"}, headers=forged)
+    assert answer.status_code == 401 and "token" in answer.json()["detail"]
+
+
+def _many_notices(town: Town, count: int) -> None:
+    """As a desk at the centre would write them, beside the running gateway."""
+    now = datetime.now(UTC)
+    database = Database(sqlite_url(town.folder / "gateway" / "gateway.sqlite3"), tables.metadata, tables.SCHEMA_VERSION)
+    with database.write() as tx:
+        desk = Desk(SqlBooks(tx, Bulk(tx), to_text(now)), lambda: now)
+        for number in range(count):
+            words = Notice(notice_id=f"n-{number}", title="words", at=now, expires=now + timedelta(hours=1))
+            desk.notice("crew-a", words)
+    database.close()
 
 
 def _photo(phone: Phone, **values: Any) -> PhotoState:
