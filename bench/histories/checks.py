@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from bench.histories.phone import Phone
 
 OPEN = ("dispatched", "rework")
+_ENTRY: msgspec.json.Decoder[Entry] = msgspec.json.Decoder(Entry)
 
 
 def in_step(history: "History") -> bool:
@@ -59,14 +60,15 @@ def _differences(history: "History", phone: "Phone") -> Iterator[str]:
         expired = isinstance(entry, Notice) and entry.expires <= now
         if mine == crew and isinstance(entry, Order | Notice) and not expired:
             want[key] = entry
-    for key, body in phone.book.rows("select key, body from things"):
-        have = msgspec.json.decode(body, type=Entry)  # type: ignore[arg-type]
+    for name, body in phone.book.rows("select key, body from things"):
+        key = str(name)
+        assert isinstance(body, bytes)
+        have = _ENTRY.decode(body)
         if isinstance(have, Notice) and have.expires <= now:
             continue
-        if want.pop(str(key), None) != have:
+        if want.pop(key, None) != have:
             yield f"{phone.device} has {key} at rev {have.rev}, which is not what its crew's log says"
-    for key in want:
-        yield f"{phone.device} lacks {key}"
+    yield from (f"{phone.device} lacks {key}" for key in want)
 
 
 def _left(phone: "Phone") -> Iterator[str]:

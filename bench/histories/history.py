@@ -34,7 +34,10 @@ class Faults:
     @classmethod
     def drawn(cls, rng: random.Random) -> "Faults":
         """Some histories are calm in one way and bad in another."""
-        draw = lambda top: rng.choice([0.0, rng.random() * top])  # noqa: E731
+
+        def draw(top: float) -> float:
+            return rng.choice([0.0, rng.random() * top])
+
         return cls(draw(0.3), draw(0.3), 0.05 + draw(20.0), draw(0.05), draw(0.02))
 
 
@@ -131,8 +134,12 @@ class History:
             what()
         except Crash:
             phone.crash()
-            self.clock.after(self.rng.random() * 30, lambda: phone.up or phone.connect(self.clock.now_s))
+            self.clock.after(self.rng.random() * 30, lambda: self._back(phone))
         self._look(phone)
+
+    def _back(self, phone: Phone) -> None:
+        if not phone.up:
+            phone.connect(self.clock.now_s)
 
     def _look(self, phone: Phone) -> None:
         for seq, op_id in phone.book.rows("select seq, op_id from ops"):
@@ -152,7 +159,7 @@ class History:
             self._on_phone(phone, phone.lose if phone.up else lambda: phone.connect(self.clock.now_s))
         elif dice < 0.65:
             phone.crash()
-            self.clock.after(self.rng.random() * 60, lambda: phone.up or phone.connect(self.clock.now_s))
+            self.clock.after(self.rng.random() * 60, lambda: self._back(phone))
         else:
             self._centre_does(dice)
 
