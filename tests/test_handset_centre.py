@@ -1,6 +1,7 @@
 """Handsets on the shipped loop against the real gateway and broker: work, photos, bad input, a lost handset."""
 
 import hashlib
+import json
 import random
 import subprocess
 import sys
@@ -16,7 +17,6 @@ import msgspec
 import pytest
 from gateway_helpers import REPOSITORY, Centre, Device, Phone, candidate, eventually, op, op_id
 
-from edge.handset.crew import Crew
 from edge.handset.handset import Handset
 from edge.handset.loop import Loop
 from edge.link import Broker
@@ -54,10 +54,10 @@ class Town:
         broker = Broker(port=self.centre.mqtt_port)
         return Handset(self.folder / "phones", name, broker, random.Random(1), jitter_s=0.0, bulk=bool(http))
 
-    def go(self, loop: Loop, condition: Callable[[], object], what: str, *crews: Crew) -> None:
+    def go(self, loop: Loop, condition: Callable[[], object], what: str) -> None:
         """Drive a loop until something holds."""
         end_s = time.monotonic() + 60.0
-        loop.run(lambda: bool(condition()) or time.monotonic() > end_s, lambda now_s: [c.turn(now_s) for c in crews])
+        loop.run(lambda: bool(condition()) or time.monotonic() > end_s)
         assert condition(), what
 
     def picture_stored(self, data: bytes) -> bool:
@@ -115,6 +115,27 @@ def test_work_done_offline_on_both_phones_ends_with_one_word_and_a_visible_revie
     assert code == ErrorCode.FORBIDDEN_STATE and order_id in words and kept["order_id"] == order_id
     assert order_id in [row["order_id"] for row in town.centre.get("/api/handsets/reviews")]
     loop.close()
+
+
+def test_simulated_crews_dispose_of_what_they_are_sent_and_bring_everything_out(town: Town, tmp_path: Path) -> None:
+    (tmp_path / "photo.jpg").write_bytes(JPEG)
+    town.kiosk.send(candidate(3))
+    command = [sys.executable, "-m", "zhuomu", "handset", "sim", "--count", "1", "--prefix", "phone", "--json"]
+    command += ["--data", str(tmp_path / "crews"), "--port", str(town.centre.mqtt_port), "--work-s", "0.5"]
+    command += ["--jitter-s", "0", "--photo", str(tmp_path / "photo.jpg")]
+    sim = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=REPOSITORY)
+    eventually(lambda: _disposed(town, 3), "the disposal at the registry", 60.0)
+    sim.terminate()
+    out, _ = sim.communicate(timeout=60)
+    ready, told = map(json.loads, out.splitlines())
+    assert ready == {"event": "handset.ready", "devices": ["phone-1"]}
+    assert (told["left"], told["drained"], told["shelf"]) == (0, True, 0) and told["current_s"] is not None
+
+
+def _disposed(town: Town, number: int) -> bool:
+    rows = town.centre.get("/api/incidents")
+    row = next((r for r in rows if r["witnesses"][0]["place_id"] == f"place-{number}"), None)
+    return row is not None and row["state"] in ("disposed", "checking")
 
 
 def test_much_is_fetched_over_http_with_the_cursor_and_a_token_that_only_the_handset_was_given(town: Town) -> None:
