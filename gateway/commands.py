@@ -11,7 +11,7 @@ import msgspec
 import typer
 
 from edge.link.settings import SettingsError, load
-from gateway import cli
+from gateway import cli, handset_commands
 from gateway.backup import NotDone
 from gateway.database import SchemaMismatch
 from gateway.devices.commands import acl, ca, device
@@ -23,6 +23,7 @@ app = typer.Typer(invoke_without_command=True, help="The centre's intake and con
 app.command()(acl)
 for _name, _group in (("ca", ca), ("device", device), ("operator", operator), ("audit", audit), ("secret", secret)):
     app.add_typer(_group, name=_name)
+app.add_typer(handset_commands.app, name="handsets")
 File = Annotated[Path, typer.Argument(help="The backup, a tar file")]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on stdout")]
 

@@ -1,4 +1,4 @@
-"""What must reach a device is sent again until the device says that it has it: work orders and verify requests."""
+"""What must reach a device is sent again until the device says that it has it: verify requests."""
 
 import random
 import threading
@@ -15,7 +15,7 @@ from gateway.counters import Counters
 from gateway.database import Database
 from gateway.ingest import Line
 from gateway.leases import May, always
-from gateway.tables import devices, verifies, work_orders
+from gateway.tables import devices, verifies
 from gateway.times import Clock, to_text
 
 ROWS = 500
@@ -34,10 +34,7 @@ class Kind:
     channel: str
 
 
-KINDS = (
-    Kind(work_orders, work_orders.c.order_id, work_orders.c.crew, "work"),
-    Kind(verifies, verifies.c.verify_id, verifies.c.device, "verify"),
-)
+KINDS = (Kind(verifies, verifies.c.verify_id, verifies.c.device, "verify"),)
 
 
 class Sender:

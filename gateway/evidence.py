@@ -30,7 +30,7 @@ class EvidenceStore:
     """Files named by their hash alone: `<root>/ab/abcdef...`."""
 
     def __init__(self, root: Path, bytes_max: int) -> None:
-        self._root = root
+        self.root = root
         self._bytes_max = bytes_max
         self._bytes: int | None = None
         self._added = 0
@@ -45,20 +45,24 @@ class EvidenceStore:
         """Where a picture lies. Raises ValueError for anything that is not 64 hex digits."""
         if not SHA256.fullmatch(sha256):
             raise ValueError("not a sha256 in lower-case hex")
-        return self._root / sha256[:2] / sha256
+        return self.root / sha256[:2] / sha256
 
     def write(self, message: Evidence) -> None:
-        """Keep the bytes for good (tmp, fsync, rename, fsync). Raises HashMismatch, TooLarge, OSError."""
+        """Keep a message's bytes for good (tmp, fsync, rename, fsync). Raises HashMismatch, TooLarge, OSError."""
         if hashlib.sha256(message.data).hexdigest() != message.sha256:
             raise HashMismatch(f"evidence: the {len(message.data)} bytes are not those of sha256 {message.sha256}")
         check_size(message.data)
-        target = self.path(message.sha256)
+        self.keep(message.sha256, message.data)
+
+    def keep(self, sha256: str, data: bytes) -> None:
+        """Bytes whose hash was proven. Raises OSError."""
+        target = self.path(sha256)
         if target.exists():
             return
         target.parent.mkdir(exist_ok=True)
         temporary = target.with_suffix(f".{os.getpid()}-{threading.get_ident()}-{socket.gethostname()}.tmp")
         with temporary.open("wb") as file:
-            file.write(message.data)
+            file.write(data)
             file.flush()
             os.fsync(file.fileno())
         temporary.rename(target)

@@ -14,7 +14,7 @@ import structlog
 from sqlalchemy.exc import OperationalError
 
 from edge.wire import ForbiddenState
-from gateway import dead_letters, deliveries
+from gateway import dead_letters, deliveries, work
 from gateway.bulk import Bulk
 from gateway.counters import Counters
 from gateway.database import Database
@@ -168,3 +168,5 @@ class Forwarder:
         error = ForbiddenState(f"target {name} refused {row['path']}: {sent.error}")
         body = msgspec.json.encode({"key": row["key"], "body": row["body"]})
         dead_letters.put(tx, bulk, f"{name}:{row['path']}", "", body, error, now)
+        if row["key"].startswith("op:"):
+            work.refused_later(tx, bulk, row["key"], sent.error, now)

@@ -12,7 +12,8 @@ from gateway.counters import Counters
 from gateway.database import Database
 from gateway.forwarder import Forwarder
 from gateway.store import Outcome
-from gateway.tables import dead_letters, deliveries, devices, forwards, verifies, work_orders
+from gateway.sync import handsets
+from gateway.tables import dead_letters, deliveries, devices, forwards, verifies
 from gateway.times import Clock, to_text
 
 HEARD_MINUTES = 15
@@ -118,9 +119,9 @@ def _outbox(tx: sa.Connection) -> list[Metric]:
     to_devices = GaugeMetricFamily(
         "zhuomu_down_waiting", "Messages that a device has not confirmed", labels=["channel"]
     )
-    for name, table in (("work", work_orders), ("verify", verifies)):
-        waiting = tx.scalar(sa.select(sa.func.count()).select_from(table).where(table.c.waiting))
-        to_devices.add_metric([name], float(waiting or 0))
+    asked = tx.scalar(sa.select(sa.func.count()).select_from(verifies).where(verifies.c.waiting))
+    to_devices.add_metric(["verify"], float(asked or 0))
+    to_devices.add_metric(["delta"], float(handsets.behind_count(tx)))
     return [to_targets, to_devices]
 
 

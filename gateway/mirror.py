@@ -150,6 +150,8 @@ def apply(tx: sa.Connection, bulk: Bulk, event: RegistryEvent, now: str) -> None
         incidents.set_state(tx, event.incident_id, _STATES[event.kind], now, case_id=event.case_id)
     for order in event.data.get("orders", []):
         work.take_over(tx, bulk, order, now)
+    if event.kind == "extended":
+        work.extended(tx, bulk, event.case_id, str(event.data["deadline"]), now)
     if event.kind == "check_requested":
         checks.ask(tx, event.case_id, event.incident_id, str(event.data["check_id"]), now)
     _tell(bulk, event, now)

@@ -39,6 +39,10 @@ from gateway.schema import open_database
 from gateway.server import Server, ready_line
 from gateway.settings import GatewaySettings
 from gateway.store import BatchStore, Outcome
+from gateway.sync import http as sync_http
+from gateway.sync.cutter import Cutter
+from gateway.sync.speaker import Speaker
+from gateway.sync.tokens import Tokens
 from gateway.targets import routes
 from gateway.targets.base import TIMEOUT_S
 from gateway.times import utc_now
@@ -86,18 +90,21 @@ class Gateway:
             return Alone()
         holder = f"{s.client_id}@{socket.gethostname()}-{secrets.token_hex(4)}"
         ways = [f"{kind}-{target.name}" for target in self.targets for kind in ("forward", "follow")]
-        return Leases(self.database, holder, ["mirror", "down", "retention", *ways])
+        return Leases(self.database, holder, ["mirror", "down", "sync", "retention", *ways])
 
     def _build(self, s: GatewaySettings) -> None:
         store = BatchStore(self.database, self.pictures, self.counters, utc_now, s.dead_letters_max)
         doorman = Doorman(s.identity, s.rate_factor, self.database)
         doorman.on_lapsed = self._lapsed
+        self.tokens = Tokens(self.database)
+        cutter, may = Cutter(s.broker), self.duty.may
+        self.speaker = Speaker(self.database, self.connection, self.counters, utc_now, self.tokens, cutter, may("sync"))
         self.intake = Intake(s, store, self.counters, self.connection, self._committed, doorman)
         self.shutter = shut.Shutter(s, self.database, utc_now)
         self.sender = Sender(
-            self.database, self.connection, self.counters, utc_now, s.resend_s, s.resend_s_max, self.duty.may("down")
+            self.database, self.connection, self.counters, utc_now, s.resend_s, s.resend_s_max, may("down")
         )
-        self.retention = Retention(s, self.database, self.pictures, self.counters, utc_now, self.duty.may("retention"))
+        self.retention = Retention(s, self.database, self.pictures, self.counters, utc_now, may("retention"))
 
     def _build_ways(self, s: GatewaySettings) -> None:
         """To the registries and back."""
@@ -134,7 +141,7 @@ class Gateway:
     def _runs(self) -> dict[str, Callable[[], None]]:
         """Threads by name."""
         runs = {"intake": self.intake.run, "down": self.sender.run, "retention": self.retention.run}
-        runs["duty"] = self.duty.run
+        runs |= {"duty": self.duty.run, "sync": self.speaker.run}
         if self.settings.embedded_url():
             runs["mirror"] = self.mirror.run
         runs |= {f"forward-{forwarder.target.name}": forwarder.run for forwarder in self.forwarders}
@@ -143,7 +150,8 @@ class Gateway:
     def _ends(self) -> list[Callable[[], None]]:
         """What stops the threads but the intake's."""
         ways = [*(f.stop for f in self.forwarders), *(f.stop for f in self.followers.values())]
-        return [*ways, self.mirror.stop, self.sender.stop, self.retention.stop, self.duty.stop]
+        ours = [self.mirror.stop, self.sender.stop, self.speaker.stop, self.retention.stop, self.duty.stop]
+        return [*ways, *ours]
 
     def is_up(self) -> bool:
         """Whether the broker can be reached."""
@@ -196,6 +204,9 @@ class Gateway:
         if outcome.accepted:
             for forwarder in self.forwarders:
                 forwarder.wake()
+        self.speaker.photos(outcome.heard.photos)
+        if outcome.heard.pulls or outcome.accepted or outcome.refused:
+            self.speaker.hear(outcome.heard.pulls)
         if outcome.births:
             self.sender.born(outcome.births)
 
@@ -229,6 +240,7 @@ def _app(gateway: Gateway) -> FastAPI:
     doors = people_api.Door(people, gateway.settings.people)
     people_api.add_people(app, doors, gateway.database, gateway.settings.people, gateway.counters, time.monotonic)
     api.add_routes(app, gateway.database, gateway.pictures, gateway.counters, doors.picture)
+    sync_http.add_routes(app, gateway.database, gateway.tokens, utc_now)
     well, render = gateway.is_well, gateway.metrics.render
     health.add_health(app, gateway.database, gateway.counters, gateway.is_up, well, render)
     _add_identity(app, gateway)

@@ -6,13 +6,15 @@ from dataclasses import dataclass, field, replace
 
 import sqlalchemy as sa
 
-from edge.wire import Candidate, Evidence, Health, Op, OverQuota, Presence, Refusal, Verdict, WireError
+from edge.wire import Candidate, Evidence, Health, Op, OverQuota, Piece, Presence, Refusal, Verdict, WireError
 from gateway import checks, dead_letters, evidence, incidents, work
 from gateway.bulk import Bulk
 from gateway.counters import Counters
 from gateway.database import Database
 from gateway.devices import Tally
 from gateway.evidence import EvidenceStore
+from gateway.sync import handsets, intake
+from gateway.sync.uploads import Uploads
 from gateway.tables import messages
 from gateway.take import Identity, Taken
 from gateway.times import Clock, to_text
@@ -30,6 +32,7 @@ class Outcome:
     receipts: dict[Key, list[int]] = field(default_factory=lambda: defaultdict(list))
     refused: dict[Key, list[Refusal]] = field(default_factory=lambda: defaultdict(list))
     births: set[str] = field(default_factory=set)
+    heard: intake.Heard = field(default_factory=intake.Heard)
     accepted: int = 0
     repeats: int = 0
     deferred: int = 0
@@ -49,10 +52,16 @@ class BatchStore:
     """Owns the intake's transactions."""
 
     def __init__(
-        self, database: Database, pictures: EvidenceStore, counters: Counters, clock: Clock, dead_letters_max: int
+        self,
+        database: Database,
+        pictures: EvidenceStore,
+        counters: Counters,
+        clock: Clock,
+        dead_letters_max: int,
     ) -> None:
         self._database = database
         self._pictures = pictures
+        self._uploads = Uploads(pictures.root.parent / "uploads", pictures, counters)
         self._counters = counters
         self._clock = clock
         self._dead_letters_max = dead_letters_max
@@ -61,6 +70,7 @@ class BatchStore:
         """All of a batch or nothing of it. Raises sqlalchemy.exc.DBAPIError when the database will not."""
         outcome = Outcome()
         items = self._write_pictures(batch, outcome)
+        self._write_pieces(items, outcome)
         with self._database.write() as tx:
             work_on = _Batch(tx, to_text(self._clock()), outcome, _ledger(tx, items))
             for device in throttled:
@@ -69,7 +79,8 @@ class BatchStore:
                 work_on.apply(item)
             work_on.tally.write(tx, work_on.bulk, work_on.now)
             work_on.bulk.flush()
-            gone = self._pictures.over_budget(tx, sum(map(_picture_bytes, items)))
+            photo_bytes = intake.record(tx, outcome.heard, work_on.now)
+            gone = self._pictures.over_budget(tx, photo_bytes + sum(map(_picture_bytes, items)))
             dropped = dead_letters.trim(tx, self._dead_letters_max) if outcome.refused else 0
         self._pictures.remove(gone)
         self._count(outcome, len(gone), dropped)
@@ -84,6 +95,13 @@ class BatchStore:
             known = _ledger(tx, pictures)
         written = (self._with_picture(item, known, outcome) for item in batch)
         return [item for item in written if item is not None]
+
+    def _write_pieces(self, items: Sequence[Taken], outcome: Outcome) -> None:
+        found = [item.message for item in items if isinstance(item.message, Piece)]
+        if found:
+            with self._database.read() as tx:
+                gone = handsets.revoked(tx, {piece.device for piece in found})
+            outcome.deferred += intake.pieces(self._uploads, found, gone, outcome.heard)
 
     def _with_picture(self, item: Taken, known: dict[Identity, Decided], outcome: Outcome) -> Taken | None:
         if not isinstance(item.message, Evidence) or item.identity in known:
@@ -120,7 +138,7 @@ class _Batch:
     def apply(self, item: Taken) -> None:
         if isinstance(item.error, OverQuota):
             self._turn_away(item, item.error)
-        elif item.error is not None:
+        elif item.error is not None and not self._has_turn(item):
             self._bury(item, item.error)
         elif item.identity is None:
             self._hear(item)
@@ -138,6 +156,9 @@ class _Batch:
         about: About = ("", "")
         try:
             about = self._handle(item)
+        except work.Later:
+            self.outcome.deferred += 1
+            return
         except WireError as error:
             decided = self._bury(item, error)
         else:
@@ -150,6 +171,9 @@ class _Batch:
 
     def _handle(self, item: Taken) -> About:
         message = item.message
+        if item.error is not None and item.identity is not None:
+            work.skip_op(self.tx, self.bulk, item.identity, item.error, self.now)
+            raise item.error
         if isinstance(message, Candidate):
             placed = incidents.place(self.tx, self.bulk, message, item.incoming.payload, self.now)
             return ("" if placed.known else message.candidate_id), placed.incident_id
@@ -163,6 +187,10 @@ class _Batch:
             return "", message.incident_id
         return "", ""
 
+    def _has_turn(self, item: Taken) -> bool:
+        """An operation that cannot be read is judged in its turn, or those behind it would wait for ever."""
+        return item.identity is not None and item.row is not None and item.row.name == "op"
+
     def _tell(self, item: Taken, result: str) -> None:
         self.outcome.results[item.row.name if item.row else "unknown", result] += 1
 
@@ -173,6 +201,8 @@ class _Batch:
                 self.outcome.births.add(item.device)
         elif isinstance(item.message, Health):
             self.tally.health(item.message, item.incoming.payload)
+        else:
+            intake.hear(self.tx, item.message, self.outcome.heard, self.now)
 
     def _bury(self, item: Taken, error: WireError) -> Decided:
         decided = (int(error.code), dead_letters.printable(str(error))[:REASON_MAX])

@@ -1,4 +1,4 @@
-"""Every table of the gateway's database, schema version 4; a change here is a new version with a migration."""
+"""The tables of the gateway's database (others: gateway/*_tables.py); a change is a new version with a migration."""
 
 import sqlalchemy as sa
 
@@ -232,15 +232,6 @@ work_orders = sa.Table(
     sa.Column("payload", sa.LargeBinary, nullable=False),
     sa.Column("waiting", sa.Boolean, nullable=False),
     sa.Index("work_orders_waiting", "waiting", "next_at"),
-)
-ops = sa.Table(
-    "ops",
-    metadata,
-    _text("device", key=True),
-    _text("op_id", key=True),
-    _text("order_id"),
-    _text("kind"),
-    _text("at"),
 )
 verifies = sa.Table(
     "verifies",

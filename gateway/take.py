@@ -15,6 +15,7 @@ from edge.wire import (
     OverQuota,
     UnknownChannel,
     Verdict,
+    Wiped,
     WireError,
     decode,
     identity,
@@ -86,7 +87,9 @@ def _times(message: Message) -> list[datetime]:
         return [message.first_seen, message.last_seen]
     if isinstance(message, Verdict):
         return [message.at, *(look.at for look in message.looks)]
-    return [message.at] if isinstance(message, Op) else []
+    if isinstance(message, Op):
+        return [message.at, *(point.at for point in message.points)]
+    return [op.at for op in message.ops] if isinstance(message, Wiped) else []
 
 
 def _check_box(candidate: Candidate) -> None:

@@ -1,93 +1,102 @@
-"""Work orders (派遣): taken over from the registry, sent to the crew's handset until it has them; steps back."""
+"""Work orders (派遣) between the registry and the crews' logs: taken over, worked on, told back. See docs/sync.md."""
 
+from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 
 import msgspec
 import sqlalchemy as sa
 
-from edge.wire import ForbiddenState, Op, UnknownReference, Work, encode
-from gateway import feed, forward, incidents
+from edge.wire import EXCEPTIONS, ErrorCode, Op, Revoked, WireError, Work, encode, topic
+from gateway import dead_letters, feed
 from gateway.bulk import Bulk
-from gateway.tables import ops, work_orders
-from gateway.times import to_text
+from gateway.sync import handsets
+from gateway.sync.books import SqlBooks
+from gateway.sync.desk import Desk, Taken
+from gateway.sync.held import OPEN
+from gateway.sync.rules import FINAL, Judged
+from gateway.sync_tables import handset_ops
+from gateway.tables import work_orders
+from gateway.times import from_text
 
-OPEN_STATES = ("dispatched", "rework")
-# How far a crew is with an order. Messages can overtake each other, so a step that lies behind is only written down.
-RANK = {"": 0, "accepted": 1, "arrived": 2, "disposed": 3, "returned": 3}
+
+class Later(RuntimeError):
+    """Too many operations of this handset wait for their turn: no receipt, it sends this one again."""
 
 
 def take_over(tx: sa.Connection, bulk: Bulk, order: dict[str, Any], now: str) -> None:
-    """Keep the newest version of an order and put it on its way to its crew."""
-    message = msgspec.convert(order["work"], Work)
-    mine = work_orders.c.order_id == message.order_id
-    version = tx.scalar(sa.select(work_orders.c.version).where(mine))
-    if version is not None and version >= message.version:
+    """Keep the newest version of an order, in its crew's log."""
+    work, crew = msgspec.convert(order["work"], Work), str(order["crew"])
+    if not _desk(tx, bulk, now).order(work, crew):
         return
-    row: dict[str, Any] = {"crew": str(order["crew"]), "version": message.version, "state": message.state, "step": ""}
-    row |= {"attempts": 0, "next_at": now, "payload": encode(message), "waiting": True}
-    if version is None:
-        names = {"case_id": message.case_id, "incident_id": message.incident_id}
-        tx.execute(sa.insert(work_orders), {**row, **names, "order_id": message.order_id, "received_version": 0})
-    else:
-        tx.execute(sa.update(work_orders).where(mine).values(row))
-    text = f"{message.order_id} v{message.version} {message.state} to {order['crew']}"
-    data = {"order_id": message.order_id, "crew": order["crew"], "case_id": message.case_id, "state": message.state}
+    text = f"{work.order_id} v{work.version} {work.state} to {crew}"
+    data = {"order_id": work.order_id, "crew": crew, "case_id": work.case_id, "state": work.state}
     feed.append(bulk, now, "work_order", text, data)
 
 
+def extended(tx: sa.Connection, bulk: Bulk, case_id: str, deadline: str, now: str) -> None:
+    """The registry granted an extension (延期): the open order's deadline moves."""
+    mine = sa.and_(work_orders.c.case_id == case_id, work_orders.c.state.in_(sorted(OPEN)))
+    for order_id in list(tx.scalars(sa.select(work_orders.c.order_id).where(mine))):
+        _desk(tx, bulk, now).extended(order_id, datetime.fromisoformat(deadline))
+
+
 def apply_op(tx: sa.Connection, bulk: Bulk, op: Op, now: str) -> str:
-    """A crew's step; returns its incident. Raises UnknownReference, ForbiddenState; a known op changes nothing."""
-    order = tx.execute(sa.select(work_orders).where(work_orders.c.order_id == op.order_id)).mappings().first()
-    if order is None or order["crew"] != op.device:
-        raise UnknownReference(f"op {op.op_id}: work order '{op.order_id}' was never given to {op.device}")
-    if op.base_version > order["version"]:
-        raise ForbiddenState(f"op {op.op_id}: {op.order_id} is at version {order['version']}, not {op.base_version}")
-    if op.kind == "received":
-        _received(tx, op, order)
-    elif not _known(tx, op):
-        _step(tx, bulk, op, order, now)
-    return str(order["incident_id"])
+    """A crew's operation; returns its incident. Raises Later, and the WireError of a rejection, which is written down
+    all the same; a known operation changes nothing."""
+    if handsets.is_revoked(tx, op.device):
+        raise Revoked(f"handset {op.device} was revoked; op {op.op_id} '{op.kind}' on '{op.order_id}' not taken")
+    taken = _desk(tx, bulk, now).take(op)
+    if taken.status == "full":
+        raise Later(f"{op.device}: too many operations wait for seq {op.seq}'s predecessor")
+    _bury_followers(tx, bulk, op.device, taken, now)
+    if taken.judged:
+        _raise(op.op_id, taken.judged[0][1])
+    incident = sa.select(work_orders.c.incident_id).where(work_orders.c.order_id == op.order_id)
+    return tx.scalar(incident) or ""
 
 
-def _step(tx: sa.Connection, bulk: Bulk, op: Op, order: Any, now: str) -> None:
-    behind = op.base_version < order["version"] or RANK[op.kind] <= RANK[order["step"]]
-    if op.kind in ("disposed", "returned"):
-        _check_final(op, order, behind)
-    row = {"device": op.device, "op_id": op.op_id, "order_id": op.order_id, "kind": op.kind, "at": to_text(op.at)}
-    tx.execute(sa.insert(ops), row)
-    if behind or order["state"] not in OPEN_STATES:
+def skip_op(tx: sa.Connection, bulk: Bulk, identity: tuple[str, str, int], error: WireError, now: str) -> None:
+    """An operation that cannot be read: what stands behind it goes on."""
+    taken = _desk(tx, bulk, now).skip(*identity, error)
+    _bury_followers(tx, bulk, identity[0], taken, now)
+
+
+def refused_later(tx: sa.Connection, bulk: Bulk, key: str, reason: str, now: str) -> None:
+    """The registry refused what a crew did: onto its shelf, and for people to look at where work was done."""
+    _, device, op_id = key.split(":", 2)
+    mine = sa.and_(handset_ops.c.device == device, handset_ops.c.op_id == op_id)
+    row = tx.execute(sa.select(handset_ops.c.payload, handset_ops.c.crew).where(mine)).first()
+    if row is None:
         return
-    values = {"step": op.kind, "waiting": False, "received_version": op.base_version}
-    tx.execute(sa.update(work_orders).where(work_orders.c.order_id == op.order_id).values(values))
-    incidents.refer(bulk, op.evidence, order["incident_id"], f"op:{op.device}:{op.op_id}")
-    _forward(tx, op, order, now)
+    op = msgspec.json.decode(row.payload, type=Op)
+    judged = Judged("rejected", code=int(ErrorCode.FORBIDDEN_STATE), reason=reason, review=op.kind in FINAL)
+    _desk(tx, bulk, now).refused_later(op, row.crew, judged)
+    values = {"outcome": "rejected", "code": judged.code, "reason": reason, "review": judged.review}
+    tx.execute(sa.update(handset_ops).where(mine).values(values))
 
 
-def _known(tx: sa.Connection, op: Op) -> bool:
-    return tx.scalar(sa.select(ops.c.kind).where(ops.c.device == op.device, ops.c.op_id == op.op_id)) is not None
+def _desk(tx: sa.Connection, bulk: Bulk, now: str) -> Desk:
+    return Desk(SqlBooks(tx, bulk, now), lambda: from_text(now))
 
 
-def _check_final(op: Op, order: Any, behind: bool) -> None:
-    """A disposal or return that cannot be taken is never passed over in silence: it goes among the dead letters."""
-    if order["state"] not in OPEN_STATES:
-        raise ForbiddenState(f"op {op.op_id}: work order {op.order_id} is {order['state']}")
-    if behind:
-        at = f"version {order['version']} step '{order['step']}'"
-        raise ForbiddenState(f"op {op.op_id}: '{op.kind}' of version {op.base_version}, but {op.order_id} is at {at}")
-    if op.kind == "returned" and not op.note.strip():
-        raise ForbiddenState(f"op {op.op_id}: a return needs a reason in its note")
+def _bury_followers(tx: sa.Connection, bulk: Bulk, device: str, taken: Taken, now: str) -> None:
+    """What had waited was receipted long ago: when it is rejected now, its dead letter is written here."""
+    for op, judged in _followers(taken):
+        error = EXCEPTIONS[ErrorCode(judged.code)](_words(op.op_id, judged))
+        dead_letters.put(tx, bulk, topic("up", device, "op"), device, encode(op), error, now)
 
 
-def _received(tx: sa.Connection, op: Op, order: Any) -> None:
-    values: dict[str, Any] = {"received_version": max(op.base_version, order["received_version"])}
-    if op.base_version >= order["version"]:
-        values["waiting"] = False
-    tx.execute(sa.update(work_orders).where(work_orders.c.order_id == op.order_id).values(values))
+def _followers(taken: Taken) -> Iterable[tuple[Op, Judged]]:
+    for op, judged in taken.judged[1:]:
+        if op is not None and judged.outcome == "rejected":
+            yield op, judged
 
 
-def _forward(tx: sa.Connection, op: Op, order: Any, now: str) -> None:
-    body = {"op_id": op.op_id, "order_id": op.order_id, "kind": op.kind, "base_version": op.base_version}
-    body |= {"actor": op.device, "at": to_text(op.at), "note": op.note, "lat": op.lat, "lon": op.lon}
-    body |= {"evidence": [reference.sha256 for reference in op.evidence]}
-    key = f"op:{op.device}:{op.op_id}"
-    forward.put(tx, key, order["incident_id"], f"/cases/{order['case_id']}/ops", body, now)
+def _raise(op_id: str, judged: Judged) -> None:
+    if judged.outcome == "rejected":
+        raise EXCEPTIONS[ErrorCode(judged.code)](_words(op_id, judged))
+
+
+def _words(op_id: str, judged: Judged) -> str:
+    return f"op {op_id}: {judged.reason}"

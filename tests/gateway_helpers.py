@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+import uuid
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -22,15 +23,18 @@ from conftest import free_port, iotcore_command, missing, until
 from edge.link.mqtt import Broker, Connection, Incoming
 from edge.wire import (
     Candidate,
+    Delta,
     Durable,
     Evidence,
     Message,
     Op,
+    Order,
     Place,
+    Presence,
+    Pull,
     Receipt,
     Verdict,
     Verify,
-    Work,
     channel_of,
     decode,
     down_filter,
@@ -292,13 +296,54 @@ def picture(data: bytes, **values: Any) -> Evidence:
     return Evidence(**(row | values))
 
 
-def op(work: Work, kind: Any, op_id: str = "", note: str = "") -> Op:
+class Phone(Device):
+    """A handset by hand: asks for the log whenever a delta comes that does not fit, and keeps every order it saw."""
+
+    def __init__(self, port: int, name: str, epoch: str = EPOCH) -> None:
+        self.cursor = ""
+        self.through = 0
+        self.orders: list[Order] = []
+        self.entries: list[Any] = []
+        super().__init__(port, name, epoch)
+        self.say(Presence(device=name, kind="handset", online=True), retain=True)
+        self.pull()
+
+    def pull(self, ask: bool = True) -> None:
+        """Where we stand."""
+        where = {"cursor": self.cursor, "through": self.through, "ask": ask}
+        self.say(Pull(device=self.name, epoch=self.epoch, **where))  # type: ignore[arg-type]
+
+    def _incoming(self, incoming: Incoming) -> None:
+        super()._incoming(incoming)
+        delta = self.down[-1][1]
+        if not isinstance(delta, Delta):
+            return
+        fits = delta.after == self.cursor
+        if fits:
+            self.entries += delta.entries
+            self.orders += [entry for entry in delta.entries if isinstance(entry, Order)]
+            self.cursor = delta.next
+            self.through = self.through if delta.more else delta.through
+        where = {"cursor": self.cursor, "through": self.through, "ask": not fits or delta.more}
+        self._connection.publish(
+            topic("up", self.name, "sync"),
+            encode(Pull(device=self.name, epoch=self.epoch, **where)),  # type: ignore[arg-type]
+        )
+
+
+def op_id(name: str) -> str:
+    """The same UUID for the same name."""
+    return str(uuid.uuid5(uuid.NAMESPACE_OID, name))
+
+
+def op(work: Order, kind: Any, name: str = "", note: str = "", **values: Any) -> Op:
     """A step of handset-1 on an order."""
     return Op(
         device="handset-1",
         epoch=EPOCH,
         seq=1,
-        op_id=op_id or f"{work.order_id}-{work.version}-{kind}",
+        op_id=op_id(name or f"{work.order_id}-{work.version}-{kind}"),
+        **values,
         order_id=work.order_id,
         kind=kind,
         base_version=work.version,

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import msgspec
 import pytest
-from gateway_helpers import EPOCH, HASH, START, Centre, Device, candidate, eventually, picture
+from gateway_helpers import EPOCH, HASH, START, Centre, Device, candidate, eventually, op_id, picture
 
 from edge.wire import ErrorCode, EvidenceRef, Health, Op, Presence, Verdict, encode
 
@@ -26,7 +26,7 @@ def device(centre: Centre, request: pytest.FixtureRequest) -> Iterator[Device]:
 
 
 def _op(**values: object) -> Op:
-    row = {"device": "x", "epoch": EPOCH, "seq": 1, "op_id": "op", "order_id": "wo", "kind": "accepted"}
+    row = {"device": "x", "epoch": EPOCH, "seq": 1, "op_id": op_id("op"), "order_id": "wo", "kind": "accepted"}
     return Op(**{**row, "base_version": 1, "at": START, **values})  # type: ignore[arg-type]
 
 
@@ -72,7 +72,7 @@ BAD = {
     "a version from the future": ({**_GOOD, "seq": 7, "schema_version": 99}, ErrorCode.UNKNOWN_VERSION, True),
     "another device's name": ({**_GOOD, "seq": 7, "device": "someone-else"}, ErrorCode.WRONG_SENDER, True),
     "too large": ({**_GOOD, "seq": 7, "zone": "x" * 20_000}, ErrorCode.TOO_LARGE, True),
-    "an order nobody gave": (_op(seq=7), ErrorCode.UNKNOWN_REFERENCE, True),
+    "an order nobody gave": (_op(seq=1), ErrorCode.UNKNOWN_REFERENCE, True),
     "a check nobody asked": (_verdict(seq=7), ErrorCode.UNKNOWN_REFERENCE, True),
     "bytes that are not their hash": (picture(b"jpeg", seq=7, sha256=HASH), ErrorCode.HASH_MISMATCH, True),
 }
@@ -91,7 +91,8 @@ def test_a_bad_message_becomes_a_dead_letter_with_its_code_and_its_device_may_fo
         payload = msgspec.json.encode({**body, "device": named} if named else body)
     else:
         payload = body
-    device.put(7, channel, payload)
+    seq = body.seq if isinstance(body, Op) else 7  # operations have their turn from 1 on
+    device.put(seq, channel, payload)
     eventually(
         lambda: any(r["device"] == device.name for r in centre.get("/api/dead_letters", limit=1000)), "dead letter"
     )
@@ -100,7 +101,7 @@ def test_a_bad_message_becomes_a_dead_letter_with_its_code_and_its_device_may_fo
     assert letters[0]["reason"]
     if refusable:
         device.settle()
-        assert device.refused == {7: code}
+        assert device.refused == {seq: code}
 
 
 def test_a_bad_message_sent_again_is_one_dead_letter_with_a_count(centre: Centre, device: Device) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from gateway_helpers import Centre, Device, candidate, eventually, op, verdict
+from gateway_helpers import Centre, Device, Phone, candidate, eventually, op, verdict
 
 REGISTRY = {"auto_file": ["stall"], "auto_file_unmeasured": True, "crews": ["handset-1"], "recheck_s": 0.3}
 pytestmark = pytest.mark.slow
@@ -74,16 +74,16 @@ def test_gateway_and_registry_killed_in_the_middle_of_the_loop_end_with_every_ca
     centre: Centre, kiosk: Device
 ) -> None:
     centre.start("gateway", "registry")
-    handset = Device(centre.mqtt_port, "handset-1")
+    handset = Phone(centre.mqtt_port, "handset-1")
     kiosk.send(*(candidate(n) for n in range(1, 11)))
     done: set[tuple[str, int]] = set()
     answered: set[str] = set()
 
     def work_on() -> bool:
-        for work in handset.on("work"):
+        for work in list(handset.orders):
             if work.state == "dispatched" and (work.order_id, work.version) not in done:
                 done.add((work.order_id, work.version))
-                handset.send(*(op(work, kind) for kind in ("received", "accepted", "disposed")))
+                handset.send(*(op(work, kind) for kind in ("accepted", "disposed")))
         for asked in kiosk.on("verify"):
             if asked.verify_id not in answered:
                 answered.add(asked.verify_id)

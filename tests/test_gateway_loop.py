@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 from typing import Any
 
+import msgspec
 import pytest
-from gateway_helpers import Centre, Device, candidate, eventually, op, verdict
+from gateway_helpers import Centre, Device, Phone, candidate, eventually, op, verdict
 
-from edge.wire import ErrorCode, Presence, Verify, Work
+from edge.wire import ErrorCode, Order, Presence, Rejection, Verify, encode
 
 REGISTRY = {"auto_file": ["stall"], "auto_file_unmeasured": True, "crews": ["handset-1"], "recheck_s": 0.3}
 
@@ -17,17 +18,17 @@ class Street:
     def __init__(self, centre: Centre) -> None:
         self.centre = centre
         self.kiosk = Device(centre.mqtt_port, "kiosk-1")
-        self.handset = Device(centre.mqtt_port, "handset-1")
+        self.handset = Phone(centre.mqtt_port, "handset-1")
 
     def see(self, number: int) -> None:
         """The kiosk sees thing `number`."""
         self.kiosk.send(candidate(number))
 
-    def orders(self, number: int) -> list[Work]:
+    def orders(self, number: int) -> list[Order]:
         """All that came to the handset about a thing."""
-        return [w for w in self.handset.on("work") if round(w.lat * 1000) == 34_200 + number]
+        return [w for w in list(self.handset.orders) if round(w.lat * 1000) == 34_200 + number]
 
-    def order(self, number: int, count: int = 1) -> Work:
+    def order(self, number: int, count: int = 1) -> Order:
         """Wait until an order on a thing came `count` times."""
         eventually(lambda: len(self.orders(number)) >= count, f"order on {number}, {count} times")
         return self.orders(number)[count - 1]
@@ -41,7 +42,7 @@ class Street:
         eventually(lambda: len({v.verify_id for v in self.checks(number)}) >= count, f"check {count} of {number}")
         return self.checks(number)[-1]
 
-    def do(self, work: Work, *kinds: str) -> None:
+    def do(self, work: Order, *kinds: str) -> None:
         """The crew's steps, receipted."""
         self.handset.send(*(op(work, kind) for kind in kinds))
         self.handset.settle()
@@ -75,13 +76,13 @@ def street(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequ
 def test_the_whole_loop_from_candidate_to_closed_with_a_rework_and_a_blocked_view(street: Street) -> None:
     street.see(1)
     work = street.order(1)
-    street.do(work, "received", "accepted", "arrived", "disposed")
+    street.do(work, "accepted", "arrived", "disposed")
     street.kiosk.send(verdict(street.check(1), "cannot_see"))
     street.kiosk.send(verdict(street.check(1, 2), "still_there"))
     eventually(lambda: street.orders(1)[-1].state == "rework", "rework")
     again = street.orders(1)[-1]
     assert (again.order_id, again.version, again.attempt) == (work.order_id, 2, 2)
-    street.do(again, "received", "accepted", "disposed")
+    street.do(again, "accepted", "disposed")
     street.kiosk.send(verdict(street.check(1, 3), "cleared"))
     eventually(lambda: street.orders(1)[-1].state == "closed", "the order closed on the handset")
     row = street.incident(1)
@@ -93,16 +94,6 @@ def test_the_whole_loop_from_candidate_to_closed_with_a_rework_and_a_blocked_vie
     ]
 
 
-def test_a_work_order_is_sent_again_until_the_handset_has_it_and_then_no_more(street: Street) -> None:
-    street.see(2)
-    street.do(street.order(2, 2), "received")
-    before = len(street.orders(2))
-    street.see(3)
-    street.order(3, 3)  # time enough for two more of the first, had they come
-    assert len(street.orders(2)) <= before + 1
-    street.do(street.orders(3)[0], "received")
-
-
 def test_a_handset_that_left_is_sent_nothing_and_gets_its_orders_when_it_comes_up(street: Street) -> None:
     handset = street.handset
     handset.say(Presence(device="handset-1", kind="handset", online=False), retain=True)
@@ -112,12 +103,13 @@ def test_a_handset_that_left_is_sent_nothing_and_gets_its_orders_when_it_comes_u
     eventually(lambda: street.incident(4)["state"] == "dispatched", "dispatched")
     assert street.orders(4) == []
     handset.say(Presence(device="handset-1", kind="handset", online=True), retain=True)
-    street.do(street.order(4), "received")
+    handset.pull()
+    street.order(4)
 
 
 def test_a_check_is_asked_again_until_a_verdict_comes_and_a_second_verdict_changes_nothing(street: Street) -> None:
     street.see(5)
-    street.do(street.order(5), "received", "accepted", "disposed")
+    street.do(street.order(5), "accepted", "disposed")
     eventually(lambda: len(street.checks(5)) >= 3, "the same request three times")
     asked = street.checks(5)[0]
     assert (asked.camera, asked.place_id, asked.box) == ("cam-1", "place-5", candidate(5).box)
@@ -127,12 +119,19 @@ def test_a_check_is_asked_again_until_a_verdict_comes_and_a_second_verdict_chang
     assert street.steps(5).count("verdict") == 1
 
 
-def test_ops_that_overtake_each_other_lose_nothing(street: Street) -> None:
+def test_operations_that_overtake_each_other_wait_for_their_predecessor(street: Street) -> None:
     street.see(6)
-    street.do(street.order(6), "disposed", "arrived", "accepted", "received")
+    work, phone = street.order(6), street.handset
+    first = phone._seq + 1
+    for seq, kind in ((first + 2, "disposed"), (first + 1, "arrived"), (first, "accepted")):
+        own = msgspec.structs.replace(op(work, kind), seq=seq)
+        phone.put(seq, "op", encode(own))
+    phone._seq += 3
+    phone.settle()
     street.check(6)
-    assert street.steps(6).count("disposed") == 1
-    assert street.handset.refused == {}
+    steps = [k for k in street.steps(6) if k in ("accepted", "arrived", "disposed")]
+    assert steps == ["accepted", "arrived", "disposed"] and phone.refused == {}
+    eventually(lambda: phone.through >= first + 2, "the checkpoint")
 
 
 def test_an_op_sent_under_two_seqs_happens_once(street: Street) -> None:
@@ -145,12 +144,18 @@ def test_an_op_sent_under_two_seqs_happens_once(street: Street) -> None:
     assert street.handset.refused == {}
 
 
-def test_a_second_disposal_of_the_same_version_is_refused_and_shown(street: Street) -> None:
+def test_a_second_disposal_is_merged_and_a_return_after_it_is_refused_shelved_and_shown(street: Street) -> None:
     street.see(8)
     work = street.order(8)
     street.do(work, "accepted", "disposed")
-    [seq] = street.handset.send(op(work, "disposed", op_id="another"))
+    street.check(8)
+    street.handset.send(op(work, "disposed", "another"))
+    street.handset.settle()
+    assert street.handset.refused == {} and street.steps(8).count("disposed") == 1
+    [seq] = street.handset.send(op(work, "returned", note="the wrong street"))
     street.handset.settle()
     assert street.handset.refused.pop(seq) == ErrorCode.FORBIDDEN_STATE
     letter = street.centre.get("/api/dead_letters")[0]
     assert (letter["device"], letter["code"]) == ("handset-1", ErrorCode.FORBIDDEN_STATE)
+    eventually(lambda: any(isinstance(e, Rejection) and e.seq == seq for e in street.handset.entries), "the rejection")
+    assert [r["kind"] for r in street.centre.get("/api/handsets/reviews")] == ["returned"]

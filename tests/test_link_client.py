@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 from conftest import RealBroker, until
-from test_wire_contract import NOW, a_candidate
+from test_wire_contract import a_candidate
 
 from edge.link import Broker, Connection, Incoming, Link, Outbox
 from edge.link.mqtt import BACKOFF_MAX_S, backoff_s
-from edge.wire import Durable, Presence, Receipt, Refusal, Work, decode, encode, parse_topic, topic, up_filter
+from edge.wire import Durable, Presence, Receipt, Refusal, Verify, decode, encode, parse_topic, topic, up_filter
 
 
 class Centre:
@@ -106,31 +106,30 @@ def test_birth_and_goodbye_are_published(broker: RealBroker, centre: Centre, tmp
     until(lambda: centre.presence and not centre.presence[-1].online, what="goodbye")
 
 
-def test_work_reaches_the_handler_and_rubbish_does_not_stop_the_link(
+def test_a_request_reaches_the_handler_and_rubbish_does_not_stop_the_link(
     broker: RealBroker, centre: Centre, tmp_path: Path
 ) -> None:
     """A payload that is no message is counted and passed over."""
-    got: list[Work] = []
+    got: list[Verify] = []
     link = Link(
-        Outbox(tmp_path / "h.db", "handset-1"), Broker(port=broker.port), "handset", handlers={"work": got.append}
+        Outbox(tmp_path / "h.db", "handset-1"), Broker(port=broker.port), "handset", handlers={"verify": got.append}
     )
     link.start()
     until(lambda: any(p.device == "handset-1" for p in centre.presence), what="birth")
-    work = Work(
-        order_id="o-1",
-        version=1,
-        state="dispatched",
-        case_id="c-1",
+    asked = Verify(
+        verify_id="v-1",
         incident_id="i-1",
+        camera="north",
+        place_id="p-1",
         case_class="bike",
-        class_code="04-10",
-        lat=34.0,
-        lon=117.0,
-        deadline=NOW,
+        label="bicycle",
+        box=(1.0, 1.0, 2.0, 2.0),
+        frame_width=640,
+        frame_height=360,
     )
-    centre.connection.publish(topic("down", "handset-1", "work"), b"rubbish")
-    centre.connection.publish(topic("down", "handset-1", "work"), encode(work))
-    until(lambda: got == [work], what="the work order")
+    centre.connection.publish(topic("down", "handset-1", "verify"), b"rubbish")
+    centre.connection.publish(topic("down", "handset-1", "verify"), encode(asked))
+    until(lambda: got == [asked], what="the request")
     assert link.counters.down_bad >= 1
     link.stop()
 

@@ -1,45 +1,52 @@
 """A simulated disposal crew: takes each order, goes there, works for a while, reports it done; again after rework."""
 
 import random
-import threading
-import time
+import uuid
+from datetime import UTC, datetime
 
 import structlog
 
-from edge.handset.orders import Kind, Order, Orders
-from edge.link import Broker, Link, Outbox
-from edge.wire import Work
+from edge.handset.handset import Handset
+from edge.wire import Order, Point
 
-NEXT: dict[str, Kind] = {"received": "accepted", "accepted": "arrived", "arrived": "disposed"}
-TICK_S = 0.1
-
+NEXT = {"": "accepted", "accepted": "arrived", "arrived": "disposed"}
+SHARES = {"": 0.1, "accepted": 0.4, "arrived": 0.5}
+LOOK_S = 0.3
 log = structlog.get_logger()
 
 
 class Crew:
-    """One handset and the people who carry it. `work_s`: from order to disposal, give or take a fifth."""
+    """The people who carry a handset. `work_s`: from order to disposal, give or take a fifth. `photo`: what they send
+    with each disposal, "" bytes for none."""
 
-    def __init__(self, outbox: Outbox, broker: Broker, work_s: float, rng: random.Random, software: str = "") -> None:
-        self.orders = Orders(outbox, time.time)
-        self.link = Link(outbox, broker, "handset", handlers={"work": self._work}, software=software, rng=rng)
+    def __init__(self, handset: Handset, work_s: float, rng: random.Random, photo: bytes = b"") -> None:
+        self.handset = handset
         self._work_s = work_s
         self._rng = rng
+        self._photo = photo
+        self._since: dict[tuple[str, int, str], float] = {}
+        self._look_at_s = 0.0
 
-    def run(self, stop: threading.Event, drain_s: float = 10.0) -> None:
-        """Work until told to stop, then bring out what is left."""
-        self.link.start()
-        while not stop.wait(TICK_S):
-            for order in self.orders.open():
-                if self._due(order):
-                    self.orders.step(order.work.order_id, NEXT[order.step], self.link)
-                    log.info("crew.step", device=self.link.outbox.device, order=order.work.order_id, after=order.step)
-        self.link.drain(drain_s)
-        self.link.stop()
+    def turn(self, now_s: float) -> None:
+        """Take the steps whose time has come."""
+        if now_s < self._look_at_s or self.handset.replica.wiped:
+            return
+        self._look_at_s = now_s + LOOK_S * self._rng.uniform(0.8, 1.2)
+        for order in self.handset.replica.orders():
+            if order.step in NEXT and not order.asked and self._due(order, now_s):
+                self._step(order)
 
-    def _work(self, work: Work) -> None:
-        if self.orders.receive(work, self.link):
-            log.info("crew.order", device=self.link.outbox.device, order=work.order_id, state=work.state)
+    def _due(self, order: Order, now_s: float) -> bool:
+        since_s = self._since.setdefault((order.order_id, order.version, order.step), now_s)
+        return now_s - since_s >= self._work_s * SHARES[order.step] * self._rng.uniform(0.8, 1.2)
 
-    def _due(self, order: Order) -> bool:
-        share = {"received": 0.1, "accepted": 0.4, "arrived": 0.5}[order.step]
-        return time.time() - order.since_s >= self._work_s * share * self._rng.uniform(0.8, 1.2)
+    def _step(self, order: Order) -> None:
+        at = datetime.now(UTC)
+        kind = NEXT[order.step]
+        here = [Point(at=at, lat=order.lat, lon=order.lon, accuracy_m=5.0)]
+        # A photo of its own for each order: identical ones would be sent once.
+        photo = [(self._photo + order.order_id.encode(), "after")] if self._photo and kind == "disposed" else []
+        self.handset.replica.do(kind, at, str(uuid.uuid4()), order.order_id, points=here, photos=photo)  # type: ignore[arg-type]
+        self.handset.session.poke()
+        self._since.pop((order.order_id, order.version, order.step), None)
+        log.info("crew.step", device=self.handset.device, order=order.order_id, kind=kind)

@@ -4,6 +4,7 @@ import socket
 from dataclasses import dataclass
 from pathlib import Path
 
+from edge.handset.book import unsent
 from edge.link import left
 
 DEVICE = "kiosk-1"
@@ -62,8 +63,8 @@ def write_files(folder: Path, ports: Ports, views: list[View], rules: Path, mode
 
 def outbox_left(folder: Path) -> int:
     """Messages that devices still hold after they were stopped."""
-    files = [folder / "kiosk" / f"{DEVICE}.db", *(folder / "handsets" / f"handset-{i + 1}.db" for i in range(HANDSETS))]
-    return sum(left(path) for path in files)
+    handsets = (folder / "handsets" / f"handset-{i + 1}.db" for i in range(HANDSETS))
+    return left(folder / "kiosk" / f"{DEVICE}.db") + sum(map(unsent, handsets))
 
 
 def _kiosk(folder: Path, ports: Ports, views: list[View], rules: Path, model: Path | None) -> str:

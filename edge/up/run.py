@@ -83,7 +83,8 @@ class Town:
         self._child("registry", ["registry", "--config", str(files["registry"])])
         self._child("gateway", ["gateway", "--config", str(files["gateway"])])
         handsets = ["handset", "sim", "--data", str(self.folder / "handsets")]
-        handsets += ["--host", ports.mqtt_host, "--port", str(ports.mqtt)]
+        handsets += ["--host", ports.mqtt_host, "--port", str(ports.mqtt), "--jitter-s", "1"]
+        handsets += ["--http", f"http://{plan.HOST}:{ports.console}"]
         self._child("handsets", [*handsets, "--count", str(plan.HANDSETS), "--work-s", str(plan.WORK_S)])
         self._child("kiosk", ["kiosk", "--config", str(files["kiosk"])])
         url = f"http://{plan.HOST}:{ports.console}"

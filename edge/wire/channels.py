@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from edge.wire import messages as m
+from edge.wire import sync as s
 from edge.wire.errors import UnknownChannel
 
 ROOT = "zm/1"
@@ -31,13 +32,18 @@ class Channel:
 CHANNELS: tuple[Channel, ...] = (
     Channel("presence", "up", m.Presence, 1, True, False, 1 * KIB, 30, 0, "birth and last will"),
     Channel("verdict", "up", m.Verdict, 1, False, True, 16 * KIB, 600, 0, "answer to a verify request"),
-    Channel("op", "up", m.Op, 1, False, True, 16 * KIB, 1200, 0, "a crew's step on a work order"),
+    Channel("op", "up", s.Op, 1, False, True, 48 * KIB, 1200, 0, "a crew's operation, in the device's own order"),
+    Channel("sync", "up", s.Pull, 1, False, False, 4 * KIB, 600, 0, "where a handset stands; asks for a page"),
+    Channel("wiped", "up", s.Wiped, 1, False, False, 48 * KIB, 6, 0, "a revoked handset is empty"),
     Channel("candidate", "up", m.Candidate, 1, False, True, 16 * KIB, 6000, 1, "a rule took a thing for a case"),
     Channel("health", "up", m.Health, 0, False, False, 16 * KIB, 12, 2, "counters of a device"),
     Channel("evidence", "up", m.Evidence, 1, False, True, 384 * KIB, 1200, 3, "pictures up to 256 KiB, by hash"),
+    Channel("photo", "up", s.Piece, 1, False, False, 384 * KIB, 1200, 3, "a photo in pieces of up to 256 KiB"),
     Channel("receipt", "down", m.Receipt, 1, False, False, 64 * KIB, 60000, 0, "committed: you may delete"),
     Channel("verify", "down", m.Verify, 1, False, False, 16 * KIB, 600, 0, "look again at a place"),
-    Channel("work", "down", m.Work, 1, False, False, 16 * KIB, 1200, 0, "a work order's present state"),
+    Channel("delta", "down", s.Delta, 1, False, False, 256 * KIB, 1200, 0, "a page of the crew's log, or a wake-up"),
+    Channel("photostate", "down", s.PhotoState, 1, False, False, 4 * KIB, 1200, 1, "how much of a photo is there"),
+    Channel("wipe", "down", s.Wipe, 1, False, False, 4 * KIB, 6, 0, "delete everything: this handset was revoked"),
 )
 
 _BY_KEY: dict[tuple[str, str], Channel] = {(c.direction, c.name): c for c in CHANNELS}

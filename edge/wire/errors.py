@@ -14,7 +14,12 @@ class ErrorCode(IntEnum):
     HASH_MISMATCH = 105
     UNKNOWN_REFERENCE = 106
     FORBIDDEN_STATE = 107
-    OVER_QUOTA = 121
+    STALE_VERSION = 120
+    WRONG_CREW = 121
+    REVOKED = 122
+    EMPTY_PHOTO = 123
+    REASON_MISSING = 124
+    OVER_QUOTA = 125
 
 
 class WireError(ValueError):
@@ -75,6 +80,36 @@ class OverQuota(WireError):
     code = ErrorCode.OVER_QUOTA
 
 
+class StaleVersion(WireError):
+    """The operation was made on a version of the order whose work is over; people look at what was done."""
+
+    code = ErrorCode.STALE_VERSION
+
+
+class WrongCrew(WireError):
+    """The order is another crew's."""
+
+    code = ErrorCode.WRONG_CREW
+
+
+class Revoked(WireError):
+    """The handset was revoked; nothing more is taken from it."""
+
+    code = ErrorCode.REVOKED
+
+
+class EmptyPhoto(WireError):
+    """A photo of 0 bytes."""
+
+    code = ErrorCode.EMPTY_PHOTO
+
+
+class ReasonMissing(WireError):
+    """A return, extension or suspension without its reason, or an extension without its hours."""
+
+    code = ErrorCode.REASON_MISSING
+
+
 EXCEPTIONS: dict[ErrorCode, type[WireError]] = {
     cls.code: cls
     for cls in (
@@ -87,5 +122,10 @@ EXCEPTIONS: dict[ErrorCode, type[WireError]] = {
         UnknownReference,
         ForbiddenState,
         OverQuota,
+        StaleVersion,
+        WrongCrew,
+        Revoked,
+        EmptyPhoto,
+        ReasonMissing,
     )
 }

@@ -124,20 +124,6 @@ class Verdict(Durable, kw_only=True):
     evidence: Annotated[list[EvidenceRef], Meta(max_length=8)] = []
 
 
-class Op(Durable, kw_only=True):
-    """One step that a crew took on a work order, made on the handset, perhaps offline."""
-
-    op_id: Name
-    order_id: Name
-    kind: Literal["received", "accepted", "arrived", "disposed", "returned"]
-    base_version: Annotated[int, Meta(ge=0)]
-    at: Utc
-    note: Text = ""
-    lat: float | None = None
-    lon: float | None = None
-    evidence: Annotated[list[EvidenceRef], Meta(max_length=8)] = []
-
-
 class Presence(Message, kw_only=True):
     """Birth (online) and last will (offline) of a device; retained."""
 

@@ -53,7 +53,14 @@ def _identity(tx: sa.Connection) -> None:
         tx.execute(sa.text(f"CREATE INDEX {table}_{column} ON {table} ({column})"))
 
 
-PIECES: tuple[Callable[[sa.Connection], None], ...] = (_cluster, _identity)
+def _sync(tx: sa.Connection) -> None:
+    """The handset protocol: its tables, and the orders that stood open into their crews' logs."""
+    from gateway.sync import migrate
+
+    migrate.up(tx)
+
+
+PIECES: tuple[Callable[[sa.Connection], None], ...] = (_cluster, _identity, _sync)
 
 
 def upgrade() -> None:

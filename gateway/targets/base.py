@@ -9,7 +9,13 @@ import httpx
 TIMEOUT_S = 4.0
 REASON_MAX = 300
 AGAIN = frozenset({408, 425, 429})
-PATHS: dict[str, "Kind"] = {"/reports": "report", "ops": "op", "verdicts": "verdict"}
+PATHS: dict[str, "Kind"] = {
+    "/reports": "report",
+    "ops": "op",
+    "extend": "op",
+    "suspend": "op",
+    "verdicts": "verdict",
+}
 Kind = Literal["report", "op", "verdict"]
 Order = Literal["incident", "all"]
 

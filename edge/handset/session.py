@@ -1,0 +1,247 @@
+"""When a handset says what: a pure machine over the replica. Time comes in with every call, messages come out."""
+
+import random
+from dataclasses import dataclass
+
+import msgspec
+
+from edge.handset.replica import Replica
+from edge.wire import PIECE_BYTES_MAX, Bulk, Delta, Op, PhotoState, Piece, Pull, Receipt, Wipe, Wiped
+
+RESEND_S = 10.0
+RESEND_S_MAX = 60.0
+POLL_S = 300.0
+OPS_UNDER_WAY = 32
+PIECES_UNDER_WAY = 4
+SHIFT_JITTER_S = 60.0
+# With nothing new, how often the timers are looked at.
+REST_S = 0.5
+START_JITTER_S = 2.0
+Up = Op | Pull | Piece | Wiped
+Down = Delta | Receipt | PhotoState | Wipe
+_OP = msgspec.json.Decoder(Op)
+
+
+@dataclass
+class Counters:
+    """Since the start of this process."""
+
+    sent: int = 0
+    resent: int = 0
+    pages: int = 0
+    gaps: int = 0
+    deferred: int = 0
+
+
+class Session:
+    """The part of a handset that a restart forgets: what is under way and when to try again.
+
+    `piece_bytes`: size of a photo's pieces, at most 256 KiB. `bulk`: somebody fetches pages over HTTP when it is set.
+    """
+
+    def __init__(
+        self, replica: Replica, rng: random.Random, piece_bytes: int = PIECE_BYTES_MAX, bulk: bool = False
+    ) -> None:
+        self.replica = replica
+        self.counters = Counters()
+        self.bulk: Bulk | None = None
+        self._rng = rng
+        self._piece_bytes = piece_bytes
+        self._uses_bulk = bulk
+        self._rest_until_s = 0.0
+        self._up = False
+        self._ask_at: float | None = None
+        self._asks = 0
+        self._urgent = True
+        self._reason = "start"
+        self._ack = False
+        self._current_at: float | None = None
+        self._ops: dict[int, tuple[float, int]] = {}
+        self._pieces: dict[str, tuple[float, int]] = {}
+        self._offered: set[str] = set()
+        self._behind = False
+        self._told_wiped = False
+
+    @property
+    def current(self) -> bool:
+        """Whether the replica has been at the log's end since the line came up."""
+        return self._up and self._current_at is not None
+
+    def up(self, now_s: float, jitter_s: float = START_JITTER_S) -> None:
+        """The line is there. `jitter_s`: ask after a random part of it, so that a whole shift does not ask at once."""
+        self._up = True
+        self._rest_until_s = 0.0
+        self._current_at = None
+        self._behind = False
+        self.bulk = None
+        self._ops.clear()
+        self._pieces.clear()
+        self._offered.clear()
+        self._told_wiped = False
+        self._ask(now_s + self._rng.uniform(0.0, jitter_s), "shift" if jitter_s >= SHIFT_JITTER_S else "start", True)
+
+    def down(self) -> None:
+        """The line is gone."""
+        self._up = False
+        self._current_at = None
+
+    def poke(self) -> None:
+        """The crew did something: look at once."""
+        self._rest_until_s = 0.0
+
+    def bulk_failed(self, now_s: float) -> None:
+        """A page could not be fetched over HTTP; MQTT brings it."""
+        self.bulk = None
+        self._ask(now_s, "gap", False)
+
+    def sync_now(self, now_s: float) -> None:
+        """A person wants the newest."""
+        self._ask(now_s, "timer", False)
+
+    def handle(self, message: Down, now_s: float) -> None:
+        """What came down; committed when this returns, so that it may be acknowledged."""
+        before = self.replica.book.cursor
+        self.replica.handle(message)
+        self._rest_until_s = 0.0
+        if isinstance(message, Receipt):
+            for seq in (*message.seqs, *(refusal.seq for refusal in message.refused)):
+                self._ops.pop(seq, None)
+        elif isinstance(message, PhotoState):
+            self._pieces.pop(message.sha256, None)
+        elif isinstance(message, Delta):
+            self._delta(message, before, now_s)
+
+    def due(self, now_s: float) -> list[Up]:
+        """What is to be sent now; most urgent first. Called often, and after every change."""
+        if not self._up or now_s < self._rest_until_s:
+            return []
+        self._rest_until_s = now_s + REST_S
+        if self.replica.wiped:
+            return self._wiped()
+        out: list[Up] = [*self._due_ops(now_s), *self._due_pull(now_s)]
+        if not self._ops:
+            out += self._due_pieces(now_s)
+        self.counters.sent += len(out)
+        return out
+
+    def _delta(self, delta: Delta, before: str, now_s: float) -> None:
+        if delta.defer_s:
+            self.counters.deferred += 1
+            self._ask(now_s + delta.defer_s * self._rng.uniform(1.0, 1.5), self._reason, self._urgent)
+        elif delta.after != before:
+            self._gap(delta, now_s)
+        elif delta.urgent:
+            self._ask(now_s, "gap", False)
+        else:
+            self._page(delta, now_s)
+
+    def _gap(self, delta: Delta, now_s: float) -> None:
+        """Not for our cursor: an old page, or one behind something that was lost. A new one is worth a question, after
+        the one under way."""
+        if delta.next == self.replica.book.cursor:
+            return
+        self.counters.gaps += 1
+        if self._ask_at is None:
+            self._ask(now_s, "gap", False)
+        else:
+            self._behind = True
+
+    def _page(self, delta: Delta, now_s: float) -> None:
+        self.counters.pages += 1
+        self._asks = 0
+        self._urgent = False
+        if not delta.more:
+            self._current_at, self._ask_at, self._ack, self.bulk = now_s, None, True, None
+            if self._behind:
+                self._behind = False
+                self._ask(now_s, "gap", False)
+        elif self._uses_bulk and (delta.bulk or self.bulk):
+            self.bulk = delta.bulk or self.bulk
+            self._ask(now_s + RESEND_S, "gap", False)
+        else:
+            self._ask(now_s, "gap", False)
+
+    def _ask(self, at_s: float, reason: str, urgent: bool) -> None:
+        self._ask_at, self._reason, self._urgent = at_s, reason, urgent
+        self._rest_until_s = 0.0
+
+    def _due_pull(self, now_s: float) -> list[Up]:
+        if self._ask_at is None and self._current_at is not None and now_s - self._current_at > POLL_S:
+            self._ask(now_s, "timer", False)
+        if self._ask_at is not None and now_s >= self._ask_at:
+            pull = self._pull(True)
+            wait_s = min(RESEND_S_MAX, RESEND_S * 1.5**self._asks) * self._rng.uniform(0.75, 1.25)
+            self._asks, self._ack = self._asks + 1, False
+            self._ask_at = now_s + wait_s
+            return [pull]
+        if self._ack:
+            self._ack = False
+            return [self._pull(False)]
+        return []
+
+    def _pull(self, ask: bool) -> Pull:
+        book = self.replica.book
+        return Pull(
+            device=book.device,
+            epoch=book.epoch,
+            cursor=book.cursor,
+            through=book.through,
+            ask=ask,
+            urgent=ask and self._urgent,
+            reason=self._reason if ask else "",  # type: ignore[arg-type]
+        )
+
+    def _due_ops(self, now_s: float) -> list[Up]:
+        rows = self.replica.book.rows(
+            "select seq, body from ops where receipted = 0 order by seq limit ?", OPS_UNDER_WAY
+        )
+        waiting = {int(str(number)) for number, _ in rows}
+        # A checkpoint may have come without the receipt: what no longer waits must not hold the photos back.
+        self._ops = {seq: times for seq, times in self._ops.items() if seq in waiting}
+        out: list[Up] = []
+        for number, body in rows:
+            seq = int(str(number))
+            at_s, tries = self._ops.get(seq, (0.0, 0))
+            if tries and now_s < at_s:
+                continue
+            wait_s = min(RESEND_S_MAX, RESEND_S * 1.5**tries) * self._rng.uniform(0.75, 1.25)
+            self._ops[seq] = (now_s + wait_s, tries + 1)
+            self.counters.resent += tries > 0
+            out.append(_OP.decode(body))  # type: ignore[arg-type]
+        return out
+
+    def _due_pieces(self, now_s: float) -> list[Up]:
+        """Photos trail: an offer first, then piece after piece from where the centre says."""
+        out: list[Up] = []
+        for waiting in self.replica.photos_waiting()[:PIECES_UNDER_WAY]:
+            sha256 = waiting[0]
+            at_s, tries = self._pieces.get(sha256, (0.0, 0))
+            if tries and now_s < at_s:
+                continue
+            self._pieces[sha256] = (now_s + min(RESEND_S_MAX, RESEND_S * 1.5**tries), tries + 1)
+            piece = self._piece(*waiting)
+            if piece is not None:
+                out.append(piece)
+        return out
+
+    def _piece(self, sha256: str, size_bytes: int, media: str, kind: str, have: int) -> Piece | None:
+        data = self.replica.box.read(sha256, have, self._piece_bytes) if sha256 in self._offered else b""
+        if sha256 in self._offered and not data and have < size_bytes:
+            self.replica.photo_lost(sha256)
+            return None
+        self._offered.add(sha256)
+        return Piece(
+            device=self.replica.book.device,
+            sha256=sha256,
+            size_bytes=size_bytes,
+            media_type=media,  # type: ignore[arg-type]
+            kind=kind,  # type: ignore[arg-type]
+            offset=have if data else 0,
+            data=data,
+        )
+
+    def _wiped(self) -> list[Up]:
+        if self._told_wiped:
+            return []
+        self._told_wiped = True
+        return [msgspec.json.decode(self.replica.book.get("wiped"), type=Wiped)]
