@@ -86,6 +86,7 @@ def test_a_new_database_has_the_tables_of_today_and_is_stamped(room: Room, datab
 def test_a_database_of_an_older_version_is_taken_over_with_every_row(room: Room, number: int, tmp_path: Path) -> None:
     path = tmp_path / "old.sqlite3"
     before = old_file(path, room, number)
+    before.pop("ops", None)  # its steps live on in the registry's events; version 4 asks for other operations
     for _ in range(2):  # the second time there is nothing left to do
         database = opened(sqlite_url(path), room)
         assert differences(database, room[1]) == []
