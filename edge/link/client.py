@@ -4,6 +4,7 @@ import random
 import sqlite3
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -11,6 +12,7 @@ from typing import Any, Literal
 
 import structlog
 
+from edge.link.health import fitting
 from edge.link.mqtt import Broker, Connection, Incoming
 from edge.link.outbox import Outbox, Pending
 from edge.wire import (
@@ -19,6 +21,8 @@ from edge.wire import (
     Message,
     Presence,
     Receipt,
+    Versions,
+    Vitals,
     WireError,
     WrongSender,
     channel,
@@ -32,6 +36,7 @@ from edge.wire import (
 WINDOW_MESSAGES = 64
 WINDOW_BYTES = 4 * 1024 * 1024
 RESEND_S = 10.0
+OFFSETS = 16  # receipts whose clock is compared: the one that was under way the shortest is nearest the truth
 HEALTH_EVERY_S = 10.0
 
 log = structlog.get_logger()
@@ -63,6 +68,7 @@ class Link:
         software: str = "",
         health: Callable[[], dict[str, dict[str, float | str]]] | None = None,
         losses: Callable[[], dict[str, int]] | None = None,
+        condition: Callable[[], tuple[Vitals, Versions]] | None = None,
         rng: random.Random | None = None,
         resend_s: float = RESEND_S,
     ) -> None:
@@ -73,6 +79,9 @@ class Link:
         self._handlers = dict(handlers)
         self._health = health
         self._losses = losses
+        self._condition = condition
+        self._offsets: deque[float] = deque(maxlen=OFFSETS)
+        self.last_receipt_at: datetime | None = None
         self._rng = rng or random.Random()
         self._resend_s = resend_s
         self._in_flight: dict[int, tuple[float, int]] = {}
@@ -94,6 +103,12 @@ class Link:
     def connected(self) -> bool:
         """Whether the broker can be reached now."""
         return self._connection.connected
+
+    @property
+    def clock_offset_s(self) -> float | None:
+        """The gateway's clock less this one, as receipts tell; too small by a message's way, None before the first."""
+        offsets = list(self._offsets)
+        return max(offsets) if offsets else None
 
     def start(self) -> None:
         """Connect and send, for as long as it takes."""
@@ -182,6 +197,7 @@ class Link:
 
     def _send_health(self) -> None:
         rows, size = self.outbox.size
+        vitals, versions = self._condition() if self._condition else (None, None)
         message = Health(
             device=self.outbox.device,
             at=datetime.now(UTC),
@@ -189,8 +205,10 @@ class Link:
             outbox_bytes=size,
             dropped=self.outbox.dropped | (self._losses() if self._losses else {}),
             cameras=self._health() if self._health else {},
+            vitals=vitals,
+            versions=versions,
         )
-        self._connection.publish(topic("up", self.outbox.device, "health"), encode(message), qos=0)
+        self._connection.publish(topic("up", self.outbox.device, "health"), fitting(message), qos=0)
 
     def _up(self) -> None:
         with self._lock:
@@ -232,6 +250,9 @@ class Link:
             log.info("link.unhandled", channel=name)
 
     def _receipt(self, receipt: Receipt) -> None:
+        self.last_receipt_at = now = datetime.now(UTC)
+        if receipt.at is not None:
+            self._offsets.append((receipt.at - now).total_seconds())
         gone = [*receipt.seqs, *(r.seq for r in receipt.refused)]
         with self._lock:
             for seq in gone:

@@ -1,5 +1,6 @@
 """The contract between devices and centre: messages, the channel table, codec and error codes."""
 
+from edge.wire.care import Config
 from edge.wire.channels import (
     CHANNELS,
     PAYLOAD_BYTES_MAX,
@@ -44,6 +45,7 @@ from edge.wire.messages import (
     Verify,
     Work,
 )
+from edge.wire.vitals import Versions, Vitals
 
 __all__ = [
     "CHANNELS",
@@ -53,6 +55,7 @@ __all__ = [
     "Candidate",
     "CaseClass",
     "Channel",
+    "Config",
     "Durable",
     "ErrorCode",
     "Evidence",
@@ -74,6 +77,8 @@ __all__ = [
     "UnknownVersion",
     "Verdict",
     "Verify",
+    "Versions",
+    "Vitals",
     "WireError",
     "Work",
     "WrongSender",

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from edge.wire import care
 from edge.wire import messages as m
 from edge.wire.errors import UnknownChannel
 
@@ -37,6 +38,7 @@ CHANNELS: tuple[Channel, ...] = (
     Channel("evidence", "up", m.Evidence, 1, False, True, 384 * KIB, 1200, 3, "pictures up to 256 KiB, by hash"),
     Channel("receipt", "down", m.Receipt, 1, False, False, 64 * KIB, 60000, 0, "committed: you may delete"),
     Channel("verify", "down", m.Verify, 1, False, False, 16 * KIB, 600, 0, "look again at a place"),
+    Channel("config", "down", care.Config, 1, False, False, 160 * KIB, 60, 0, "settings that the centre wishes for"),
     Channel("work", "down", m.Work, 1, False, False, 16 * KIB, 1200, 0, "a work order's present state"),
 )
 

@@ -1,0 +1,107 @@
+"""Settings from afar survive SIGKILL at any point: what runs is always a whole version, and never one that failed."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from care_scripted import whole
+
+from edge.care import Shelf, State
+from edge.care.state import STARTS_MAX
+
+SCRIPT = Path(__file__).parent / "care_scripted.py"
+KILLS = int(os.environ.get("ZHUOMU_CARE_KILLS", "24"))
+MANY = 10**6
+
+
+class Lives:
+    """The device's lives, one after the other."""
+
+    def __init__(self, folder: Path) -> None:
+        command = [sys.executable, str(SCRIPT), str(folder)]
+        self._errors = (folder / "stderr").open("wb")
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors, text=True
+        )
+
+    def one(self, wishes: int, kill_after_s: float | None) -> list[dict[str, Any]]:
+        """Live, killed so long after the first word where that is given; what the life said, whole lines."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(f"{wishes}\n")
+        self._process.stdin.flush()
+        said: list[dict[str, Any]] = []
+        pid = 0
+        while True:
+            words = self._line()
+            pid = words.pop("pid", pid)
+            if "gone" in words:
+                return said
+            if words:
+                said.append(words)
+            if pid and said and kill_after_s is not None:
+                time.sleep(kill_after_s)
+                os.kill(pid, signal.SIGKILL)
+                kill_after_s = None
+
+    def end(self) -> None:
+        """No more lives."""
+        assert self._process.stdin is not None and self._process.stdout is not None
+        self._process.stdin.close()
+        self._process.wait(30)
+        self._process.stdout.close()
+        self._errors.close()
+
+    def _line(self) -> dict[str, Any]:
+        """The next word; a kill may cut one short, then the server's own word follows in the same line."""
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        assert line, "the script itself ended"
+        return dict(json.loads(line[line.rindex("{") :]))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(60 + 30 * KILLS)
+def test_killed_while_versions_come_and_go_it_runs_whole_versions_alone(tmp_path: Path) -> None:
+    """Killed at seeded points of checking, storing, switching and judging: the state can be read every time, the
+    version in force is whole, a blind (even) version is never the good one, and at the end it takes wishes still."""
+    rng = random.Random(20261124)
+    shelf = Shelf(tmp_path / "care")
+    lives = Lives(tmp_path)
+    good = 0
+    for _ in range(KILLS):
+        said = lives.one(MANY, rng.uniform(0.0, 0.25))
+        assert said and all(line["whole"] for line in said)
+        state = shelf.read()
+        assert state.good == 0 or state.good % 2 == 1
+        assert state.good >= good, "a version that had proved itself was lost"
+        assert all(whole(shelf, version) for version in state.kept)
+        assert state.starts <= STARTS_MAX
+        good = state.good
+    before = shelf.read().newest
+    assert before > KILLS / 4, "hardly anything was tried while it was killed"
+    assert lives.one(before + 4, None)[-1] == {"done": True}
+    lives.end()
+    assert shelf.read().refused and shelf.read().word == "good"
+    assert {path.name for path in shelf.folder.glob("*config*")} == {f"config-{n}" for n in shelf.read().kept}
+
+
+def test_a_version_whose_process_falls_twice_is_given_up(tmp_path: Path) -> None:
+    """Two starts without a good end; the third start runs what ran before and says why."""
+    from edge.care.keeper import start
+
+    shelf = Shelf(tmp_path / "care")
+    shelf.write(State(good=3, trial=4))
+    assert start(shelf).state.in_force == 4
+    assert start(shelf).state.in_force == 4
+    third = start(shelf)
+    assert third.state.in_force == 3
+    assert third.state.refused == 4
+    assert "fell 2 times" in third.trouble
+    assert start(shelf).state == shelf.read() == third.state
