@@ -1,4 +1,4 @@
-"""What must reach a device is sent again until the device says that it has it: work orders and verify requests."""
+"""What must reach a device is sent again until the device says that it has it: work orders, checks, settings."""
 
 import random
 import threading
@@ -13,6 +13,7 @@ from sqlalchemy.exc import OperationalError
 from edge.wire import topic
 from gateway.counters import Counters
 from gateway.database import Database
+from gateway.fleet_tables import fleet_desired
 from gateway.ingest import Line
 from gateway.tables import devices, verifies, work_orders
 from gateway.times import Clock, to_text
@@ -36,6 +37,7 @@ class Kind:
 KINDS = (
     Kind(work_orders, work_orders.c.order_id, work_orders.c.crew, "work"),
     Kind(verifies, verifies.c.verify_id, verifies.c.device, "verify"),
+    Kind(fleet_desired, fleet_desired.c.device, fleet_desired.c.device, "config"),
 )
 
 

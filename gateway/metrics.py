@@ -10,6 +10,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from edge.wire import ErrorCode
 from gateway.counters import Counters
 from gateway.database import Database
+from gateway.fleet_tables import fleet_desired
 from gateway.forwarder import Forwarder
 from gateway.store import Outcome
 from gateway.tables import dead_letters, deliveries, devices, forwards, verifies, work_orders
@@ -118,7 +119,7 @@ def _outbox(tx: sa.Connection) -> list[Metric]:
     to_devices = GaugeMetricFamily(
         "zhuomu_down_waiting", "Messages that a device has not confirmed", labels=["channel"]
     )
-    for name, table in (("work", work_orders), ("verify", verifies)):
+    for name, table in (("work", work_orders), ("verify", verifies), ("config", fleet_desired)):
         waiting = tx.scalar(sa.select(sa.func.count()).select_from(table).where(table.c.waiting))
         to_devices.add_metric([name], float(waiting or 0))
     return [to_targets, to_devices]

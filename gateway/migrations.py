@@ -2,6 +2,7 @@
 
 import sqlalchemy as sa
 
+from gateway import fleet_tables as fleet_tables
 from gateway.database import Migrations
 
 
@@ -35,4 +36,38 @@ def to_3(tx: sa.Connection) -> None:
     tx.execute(sa.text("CREATE INDEX deliveries_remote ON deliveries (target, remote_id)"))
 
 
-MIGRATIONS: Migrations = {1: to_2, 2: to_3}
+def to_4(tx: sa.Connection) -> None:
+    """One step of several pieces."""
+    _fleet(tx)
+
+
+def _fleet(tx: sa.Connection) -> None:
+    """What devices run and should run."""
+    texts = ("config_state", "reason", "software", "model", "model_sha256", "release", "rules")
+    said = ", ".join(f"{name} TEXT NOT NULL" for name in texts)
+    tx.execute(
+        sa.text(
+            "CREATE TABLE fleet_devices (device TEXT NOT NULL PRIMARY KEY, grp TEXT NOT NULL, config BIGINT NOT NULL, "
+            f"refused BIGINT NOT NULL, {said})"
+        )
+    )
+    tx.execute(sa.text("CREATE INDEX fleet_devices_grp ON fleet_devices (grp)"))
+    words = ("scope", "body", "sha256", "state", "reason", "by_whom", "why", "at", "changed_at")
+    said = ", ".join(f"{name} TEXT NOT NULL" for name in words)
+    number = "INTEGER PRIMARY KEY AUTOINCREMENT" if tx.dialect.name == "sqlite" else "BIGSERIAL PRIMARY KEY"
+    tx.execute(
+        sa.text(f"CREATE TABLE fleet_rollouts (n {number}, share FLOAT NOT NULL, refusals_max BIGINT NOT NULL, {said})")
+    )
+    blob = "BLOB" if tx.dialect.name == "sqlite" else "BYTEA"
+    tx.execute(
+        sa.text(
+            "CREATE TABLE fleet_desired (device TEXT NOT NULL PRIMARY KEY, version BIGINT NOT NULL, "
+            "outcome TEXT NOT NULL, reason TEXT NOT NULL, changed_at TEXT NOT NULL, attempts BIGINT NOT NULL, "
+            f"next_at TEXT NOT NULL, payload {blob} NOT NULL, waiting BOOLEAN NOT NULL)"
+        )
+    )
+    tx.execute(sa.text("CREATE INDEX fleet_desired_waiting ON fleet_desired (waiting, next_at)"))
+    tx.execute(sa.text("CREATE INDEX fleet_desired_version ON fleet_desired (version)"))
+
+
+MIGRATIONS: Migrations = {1: to_2, 2: to_3, 3: to_4}

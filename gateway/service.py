@@ -12,7 +12,7 @@ from fastapi import FastAPI
 
 from edge.link.mqtt import Connection, Incoming
 from edge.wire import up_filter
-from gateway import api, health, hooks, tables
+from gateway import api, fleet_api, health, hooks, tables
 from gateway.counters import Counters
 from gateway.database import Database
 from gateway.decide import Decider
@@ -167,6 +167,8 @@ def _app(gateway: Gateway) -> FastAPI:
     api.add_routes(app, gateway.database, gateway.pictures, gateway.counters)
     well, render = gateway.is_well, gateway.metrics.render
     health.add_health(app, gateway.database, gateway.counters, gateway.is_up, well, render)
+    data, news = Path(gateway.settings.data), gateway.sender.wake.set
+    fleet_api.add_fleet(app, gateway.database, data, gateway.settings.fleet_token, utc_now, news)
     hooks.add_hooks(app, gateway.database, gateway.targets, gateway.counters, utc_now, gateway.sender.wake.set)
     return app
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 import sqlalchemy as sa
 
 from edge.wire import Candidate, Evidence, Health, Op, Presence, Refusal, Verdict, WireError
-from gateway import checks, dead_letters, evidence, incidents, work
+from gateway import checks, dead_letters, evidence, fleet, incidents, work
 from gateway.bulk import Bulk
 from gateway.counters import Counters
 from gateway.database import Database
@@ -171,6 +171,7 @@ class _Batch:
                 self.outcome.births.add(item.device)
         elif isinstance(item.message, Health):
             self.tally.health(item.message, item.incoming.payload)
+            fleet.heard(self.tx, item.message, self.now)
 
     def _bury(self, item: Taken, error: WireError) -> Decided:
         decided = (int(error.code), dead_letters.printable(str(error))[:REASON_MAX])

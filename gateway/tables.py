@@ -1,10 +1,10 @@
-"""Every table of the gateway's database, schema version 3; a change here is a new version with a migration."""
+"""Every table of the gateway's database, schema version 4; a change here is a new version with a migration."""
 
 import sqlalchemy as sa
 
 from gateway.database import schema_table
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 metadata = sa.MetaData()
 schema = schema_table(metadata)
 _Id = sa.BigInteger().with_variant(sa.Integer, "sqlite")

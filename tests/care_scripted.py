@@ -1,14 +1,18 @@
-"""A device without cameras that takes wishes, as a process that tests kill: `care_scripted.py FOLDER`, and a number of
-wishes a line on stdin for each life. Lives are forked: one start of Python serves all of them.
+"""A device without cameras that takes wishes, as a process that tests kill: `care_scripted.py FOLDER`, and a line on
+stdin for each life: how many wishes, and at which of its steps on the disk it is killed (0: never). Lives are forked:
+one start of Python serves all of them.
 
 It starts as a kiosk does, says which version it runs, is wished the next, switches (here: in the same process), and
 judges it at once. Every odd version sees its cameras; every even one is blind and has to be given up.
 """
 
 import hashlib
+import itertools
 import json
 import os
+import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import httpx
@@ -78,6 +82,27 @@ def _say(**words: object) -> None:
     sys.stdout.flush()
 
 
+def kill_at_step(folder: Path, number: int) -> None:
+    """SIGKILL before the so many-th opening, syncing, renaming, making or removing below the folder."""
+    steps = itertools.count(1)
+    events = {"open", "os.rename", "os.remove", "os.mkdir", "os.rmdir"}
+
+    def step() -> None:
+        if next(steps) == number:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def heard(event: str, args: tuple[object, ...]) -> None:
+        if event in events and str(args[0]).startswith(str(folder)):
+            step()
+
+    def fsync(descriptor: int, real: Callable[[int], None] = os.fsync) -> None:
+        step()
+        real(descriptor)
+
+    os.fsync = fsync
+    sys.addaudithook(heard)
+
+
 def live(folder: Path, wishes: int) -> None:
     """Until so many versions were taken and judged."""
     while one_life(folder) < wishes or Shelf(folder / "care").read().trial:
@@ -89,13 +114,15 @@ def main(folder: Path) -> None:
     """A life for each line."""
     to_stderr()
     for line in sys.stdin:
+        wishes, kill_at = map(int, line.split())
         child = os.fork()
         if child == 0:
-            live(folder, int(line))
+            if kill_at:
+                kill_at_step(folder, kill_at)
+            live(folder, wishes)
             os._exit(0)
-        _say(pid=child)
-        os.waitpid(child, 0)
-        _say(gone=True)
+        _, status = os.waitpid(child, 0)
+        _say(killed=os.WIFSIGNALED(status))
 
 
 if __name__ == "__main__":
