@@ -2,7 +2,7 @@
 
 import sqlalchemy as sa
 
-from gateway.tables import _float, _int, _number, _text, metadata
+from gateway.tables import _float, _int, _text, metadata
 
 # One row for each device that told its versions or was put into a group. `config`: the version from afar in force.
 fleet_devices = sa.Table(
@@ -25,7 +25,7 @@ fleet_devices = sa.Table(
 fleet_rollouts = sa.Table(
     "fleet_rollouts",
     metadata,
-    _number("n"),
+    sa.Column("n", sa.BigInteger, primary_key=True, autoincrement=False),
     _text("scope"),
     _text("body"),
     _text("sha256"),
@@ -37,7 +37,6 @@ fleet_rollouts = sa.Table(
     _text("why"),
     _text("at"),
     _text("changed_at"),
-    sqlite_autoincrement=True,
 )
 # What each device should run: the newest rollout that has reached it. `outcome`: pending, trial, applied or refused.
 fleet_desired = sa.Table(

@@ -43,20 +43,22 @@ def to_4(tx: sa.Connection) -> None:
 
 def _fleet(tx: sa.Connection) -> None:
     """What devices run and should run."""
-    texts = ("config_state", "reason", "software", "model", "model_sha256", "release", "rules")
+    texts = ("reason", "software", "model", "model_sha256", "release", "rules")
     said = ", ".join(f"{name} TEXT NOT NULL" for name in texts)
     tx.execute(
         sa.text(
             "CREATE TABLE fleet_devices (device TEXT NOT NULL PRIMARY KEY, grp TEXT NOT NULL, config BIGINT NOT NULL, "
-            f"refused BIGINT NOT NULL, {said})"
+            f"config_state TEXT NOT NULL, refused BIGINT NOT NULL, {said})"
         )
     )
     tx.execute(sa.text("CREATE INDEX fleet_devices_grp ON fleet_devices (grp)"))
-    words = ("scope", "body", "sha256", "state", "reason", "by_whom", "why", "at", "changed_at")
+    words = ("state", "reason", "by_whom", "why", "at", "changed_at")
     said = ", ".join(f"{name} TEXT NOT NULL" for name in words)
-    number = "INTEGER PRIMARY KEY AUTOINCREMENT" if tx.dialect.name == "sqlite" else "BIGSERIAL PRIMARY KEY"
     tx.execute(
-        sa.text(f"CREATE TABLE fleet_rollouts (n {number}, share FLOAT NOT NULL, refusals_max BIGINT NOT NULL, {said})")
+        sa.text(
+            "CREATE TABLE fleet_rollouts (n BIGINT NOT NULL PRIMARY KEY, scope TEXT NOT NULL, body TEXT NOT NULL, "
+            f"sha256 TEXT NOT NULL, share FLOAT NOT NULL, refusals_max BIGINT NOT NULL, {said})"
+        )
     )
     blob = "BLOB" if tx.dialect.name == "sqlite" else "BYTEA"
     tx.execute(

@@ -188,7 +188,7 @@ def test_after_its_incident_is_closed_the_same_place_founds_a_new_one(rig: Rig) 
 def test_a_database_from_a_newer_version_is_refused_in_clear_words(rig: Rig) -> None:
     with rig.database.write() as tx:
         tx.execute(sa.update(tables.schema).values(version=99))
-    with pytest.raises(SchemaMismatch, match="version 99, this software knows 3: update the software"):
+    with pytest.raises(SchemaMismatch, match="version 99, this software knows 4: update the software"):
         Database(sqlite_url(rig.path), tables.metadata, tables.SCHEMA_VERSION)
 
 
@@ -230,7 +230,7 @@ def _shape(inspected: sa.Inspector, table: str) -> tuple[object, ...]:
 def test_a_database_older_than_every_migration_is_refused_in_clear_words(rig: Rig) -> None:
     with rig.database.write() as tx:
         tx.execute(sa.update(tables.schema).values(version=0))
-    with pytest.raises(SchemaMismatch, match="version 0, this software knows 3: no migration"):
+    with pytest.raises(SchemaMismatch, match="version 0, this software knows 4: no migration"):
         Database(sqlite_url(rig.path), tables.metadata, tables.SCHEMA_VERSION, MIGRATIONS)
 
 
