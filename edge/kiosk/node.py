@@ -62,7 +62,7 @@ class Kiosk:
         model = settings.model
         self.care = Caring(care, self._health, self._queues, software)
         network = load_detector(
-            _network(settings_file, model.path),
+            network_of(settings_file, model.path),
             backend=model.backend,
             min_score=DETECT_SCORE_MIN,
             threads=model.threads or None,
@@ -253,7 +253,7 @@ def _source(spec: str, transport: Transport) -> Source:
     return check(spec)
 
 
-def _network(settings_file: Path, named: str) -> Path | None:
+def network_of(settings_file: Path, named: str) -> Path | None:
     """A network that ships goes by its name alone; anything else is a file."""
     if not named:
         return None
