@@ -44,6 +44,7 @@ class Field:
         self.centre = Centre(folder, gateway={"fleet_token": TOKEN, "resend_s": 1.0})
         self.centre.start("broker", "gateway")
         self.metrics_port = free_port()
+        self.made: Release | None = None
         self.key = folder / "release.key"
         pack.new_key(self.key)
         write_clip(folder / "street.mp4", 2.0, fps=5, width=640, height=360)
@@ -77,17 +78,21 @@ class Field:
         (seen,) = self.centre.get("/api/fleet/devices")
         return dict(seen)
 
-    def release(self, name: str, golden_score: float | None = None) -> str:
-        """A signed release of the quantised network at the gateway; `golden_score`: what its first thing must score."""
-        out = self.folder / name
-        key = pack.read_key(self.key)
-        release = pack.make(located(Path("street-int8")), out, key, pack.golden_picture(), name)
+    def release(self, name: str, golden_score: float | None = None, key: Path | None = None) -> str:
+        """A signed release of the quantised network at the gateway; `golden_score`: what its first thing must score;
+        `key`: who signs."""
+        if self.made is None:
+            own = pack.read_key(self.key)
+            self.made = pack.make(
+                located(Path("street-int8")), self.folder / "made", own, pack.golden_picture(), "made"
+            )
+        golden = self.made.golden
         if golden_score is not None:
-            first, *rest = release.golden.things
-            things = [msgspec.structs.replace(first, score=golden_score), *rest]
-            golden = msgspec.structs.replace(release.golden, things=things)
-            pack.write(out, msgspec.structs.replace(release, golden=golden), key)
-        return fleet_releases.add(out, self.folder / "gateway")
+            first, *rest = golden.things
+            golden = msgspec.structs.replace(golden, things=[msgspec.structs.replace(first, score=golden_score), *rest])
+        release = msgspec.structs.replace(self.made, name=name, golden=golden)
+        pack.write(self.folder / "made", release, pack.read_key(key or self.key))
+        return fleet_releases.add(self.folder / "made", self.folder / "gateway")
 
     def status(self) -> Snapshot:
         """What the kiosk wrote last."""
@@ -121,7 +126,7 @@ class Field:
         return (
             'device = "kiosk-1"\ndata = "data"\nrules = "rules.toml"\n'
             f'[broker]\nport = {self.centre.mqtt_port}\n[model]\nthreads = 1\n[gate]\nmode = "off"\n'
-            f'[care]\nurl = "http://127.0.0.1:{self.centre.http_port}"\nkeys = ["release.pub"]\nprobation_s = 3.0\n'
+            f'[care]\nurl = "http://127.0.0.1:{self.centre.http_port}"\nkeys = ["release.pub"]\nprobation_s = 2.0\n'
             f"metrics_port = {self.metrics_port}\n"
             '[[camera]]\nname = "north"\nsource = "' + str(self.folder / "street.mp4") + '"\ndetect_fps = 1.0\n'
         )
@@ -165,9 +170,7 @@ def test_what_cannot_be_used_is_refused_in_words_and_changes_nothing(field: Fiel
     wrong = field.release("street-bad", golden_score=0.2)
     stranger = field.folder / "stranger.key"
     pack.new_key(stranger)
-    own, field.key = field.key, stranger
-    unsigned = field.release("street-strange")
-    field.key = own
+    unsigned = field.release("street-strange", key=stranger)
     camera = {"name": "north", "source": "/etc/passwd"}
     for document, words in (
         ({"broker": {"host": "192.0.2.1"}}, "what may be changed from afar is rules, camera"),
