@@ -27,8 +27,10 @@ def test_ready_alive_and_stopping_are_heard(tmp_path: Path) -> None:
         said.alive(100.0)
         said.alive(100.5)
         said.alive(101.1)
+        said.starting_anew("other settings")
         said.stopping("bye")
-        heard = [ear.recv(1000).decode() for _ in range(4)]
+        heard = [ear.recv(1000).decode() for _ in range(5)]
+    assert heard.pop(3).startswith("RELOADING=1\nMONOTONIC_USEC=")
     assert heard == ["READY=1\nSTATUS=two cameras", "WATCHDOG=1", "WATCHDOG=1", "STOPPING=1\nSTATUS=bye"]
 
 

@@ -54,7 +54,7 @@ def test_a_health_message_always_fits_its_channel(cameras: int, figures: int) ->
 def test_even_absurd_names_do_not_stop_the_message() -> None:
     """The cameras are given up last, the message never."""
     message = health(64, 3)
-    message.cameras = {name * 8: figures for name, figures in message.cameras.items()}
+    message.cameras = {name * 20: figures for name, figures in message.cameras.items()}
     told = msgspec.json.decode(fitting(message), type=Health)
     assert told.cameras == {} and told.trimmed > 0 and told.outbox_rows == 1
 

@@ -154,7 +154,8 @@ def test_rules_settings_and_network_from_afar_run_once_they_have_proved_themselv
     assert seen["rss_bytes"] > 0 and seen["disk_free_bytes"] > 0
     assert field.status().pid == pid == field.kiosk.process.pid
     said = field.heard()
-    assert said.count("READY=1") == 2 and "WATCHDOG=1" in said and "STOPPING=1" in said
+    assert said.count("READY=1") == 2 and "WATCHDOG=1" in said and "RELOADING=1" in said
+    assert "STOPPING=1" not in said, "systemd would take the switch for the end"
     page = httpx.get(f"http://127.0.0.1:{field.metrics_port}/metrics", trust_env=False).text
     assert f'config="{version}"' in page and 'zhuomu_camera_frames_total{camera="north"}' in page
     assert 'zhuomu_kiosk_time_milliseconds{work="detect"}' in page

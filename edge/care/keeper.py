@@ -112,6 +112,14 @@ class Keeper:
                 self._wished = wish
         self._wake.set()
 
+    def refuse(self, version: int, reason: str) -> None:
+        """A version is not taken, and why; the gateway hears it with the next health message."""
+        log.error("care.refused", config=version, reason=reason, in_force=self.state.in_force)
+        try:
+            self._step(lambda state: steps.refused(state, version, reason))
+        except ShelfUnusable as error:
+            log.error("care.unwritten", reason=str(error))
+
     def watch(self, mono_s: float, seen: Set[str]) -> None:
         """Judge the version on trial when its time is over. `seen`: cameras that gave pictures since the start."""
         if not self.state.trial or self.restart.is_set():
@@ -174,16 +182,9 @@ class Keeper:
         try:
             self._try(wish)
         except (WishRefused, ReleaseRefused) as error:
-            self._refuse(wish.version, str(error))
+            self.refuse(wish.version, str(error))
         except ShelfUnusable as error:
             log.error("care.unwritten", config=wish.version, reason=str(error))
-
-    def _refuse(self, version: int, reason: str) -> None:
-        log.error("care.refused", config=version, reason=reason, in_force=self.state.in_force)
-        try:
-            self._step(lambda state: steps.refused(state, version, reason))
-        except ShelfUnusable as error:
-            log.error("care.unwritten", reason=str(error))
 
     def _try(self, wish: Config) -> None:
         if wish.version < self.state.newest:

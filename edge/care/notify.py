@@ -2,6 +2,7 @@
 
 import os
 import socket
+import time
 from collections.abc import Mapping
 
 import structlog
@@ -43,6 +44,10 @@ class Notifier:
         """Tell it now: what comes next (a new start of the same process) takes a while."""
         if self.watched:
             self._say("WATCHDOG=1")
+
+    def starting_anew(self, words: str) -> None:
+        """The same process begins again. Not STOPPING=1: systemd would wait for its end, and then bring it about."""
+        self._say("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}", f"STATUS={_line(words)}")
 
     def stopping(self, words: str) -> None:
         """The process ends in good order."""

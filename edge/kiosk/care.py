@@ -165,7 +165,9 @@ class Caring:
         if self._care.settings.care.remote:
             self.keeper.offer(wish)
         else:
-            log.warning("care.not_remote", config=wish.version)
+            self.keeper.refuse(
+                wish.version, "this kiosk takes no settings from afar; see [care] remote in its own file"
+            )
 
     def condition(self) -> tuple[Vitals, Versions]:
         """For the health message."""
@@ -192,8 +194,11 @@ class Caring:
         self.keeper.watch(mono_s, self._seen())
 
     def end(self) -> None:
-        """The kiosk stops in good order."""
-        self.notifier.stopping("sending what waits")
+        """The kiosk stops in good order, for ever or to start anew."""
+        if self.restart.is_set():
+            self.notifier.starting_anew("other settings hold")
+        else:
+            self.notifier.stopping("sending what waits")
         self.keeper.close()
         self.pulse.stop()
         self._page.stop()
