@@ -12,6 +12,8 @@ import pytest
 from care_scripted import whole
 
 from edge.care import Shelf, State
+from edge.care import state as steps
+from edge.care.keeper import start
 from edge.care.state import STARTS_MAX
 
 SCRIPT = Path(__file__).parent / "care_scripted.py"
@@ -86,8 +88,6 @@ def test_killed_while_versions_come_and_go_it_runs_whole_versions_alone(tmp_path
 
 def test_a_version_whose_process_falls_twice_is_given_up(tmp_path: Path) -> None:
     """Two starts without a good end; the third start runs what ran before and says why."""
-    from edge.care.keeper import start
-
     shelf = Shelf(tmp_path / "care")
     shelf.write(State(good=3, trial=4))
     assert start(shelf).state.in_force == 4
@@ -97,3 +97,24 @@ def test_a_version_whose_process_falls_twice_is_given_up(tmp_path: Path) -> None
     assert third.state.refused == 4
     assert "fell 2 times" in third.trouble
     assert start(shelf).state == shelf.read() == third.state
+
+
+def test_a_state_that_cannot_be_read_keeps_no_device_from_its_work(tmp_path: Path) -> None:
+    """Its own file holds, and the next version is taken."""
+    shelf = Shelf(tmp_path / "care")
+    shelf.write(State(good=3))
+    (tmp_path / "care" / "state.json").write_bytes(b"\0" * 40)
+    begun = start(shelf)
+    assert (begun.state, "state.json" in begun.trouble) == (State(), True)
+
+
+def test_a_version_that_proves_itself_does_not_vouch_for_the_next() -> None:
+    """One that went on trial meanwhile has to prove itself; what cannot start goes back step by step."""
+    state = steps.tried(State(good=3, trial=4, starts=1), 5, ["north"])
+    assert steps.proved(state, 4) == state
+    good = steps.proved(steps.begun(state), 5)
+    assert (good.good, good.previous, good.trial) == (5, 3, 0)
+    once = steps.unusable(good, "no network")
+    twice = steps.unusable(once, "no rules")
+    assert (once.in_force, once.refused, twice.in_force, twice.refused) == (3, 5, 0, 3)
+    assert steps.ended(steps.begun(steps.tried(good, 6, []))).starts == 0

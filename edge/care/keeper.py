@@ -52,13 +52,23 @@ class Start:
     trouble: str = ""
 
 
+def look(shelf: Shelf) -> Start:
+    """What is in force. A state that cannot be read must not keep a device from its work: its own file holds then, and
+    the gateway sends again what it wishes for."""
+    try:
+        return Start(shelf.read())
+    except ShelfUnusable as error:
+        return Start(State(), str(error))
+
+
 def start(shelf: Shelf) -> Start:
     """Count this start before anything is done with it. Where that cannot be written, the last good version runs: a
-    trial that nobody counts could fail for ever. Raises ShelfUnusable when nothing can be read."""
-    before = shelf.read()
+    trial that nobody counts could fail for ever."""
+    known = look(shelf)
+    before = known.state
     after = steps.begun(before)
     if after == before:
-        return Start(before)
+        return known
     try:
         shelf.write(after)
     except ShelfUnusable as error:
@@ -122,7 +132,8 @@ class Keeper:
 
     def watch(self, mono_s: float, seen: Set[str]) -> None:
         """Judge the version on trial when its time is over. `seen`: cameras that gave pictures since the start."""
-        if not self.state.trial or self.restart.is_set():
+        version = self.state.trial
+        if not version or self.restart.is_set():
             return
         self._since_s = mono_s if self._since_s is None else self._since_s
         if mono_s - self._since_s < self._probation_s:
@@ -130,9 +141,9 @@ class Keeper:
         blind = sorted(set(self.state.must_see) - seen)
         try:
             if blind:
-                self._give_up(f"camera {', '.join(blind)} gave no picture in {self._probation_s:.0f} s")
+                self._give_up(version, f"camera {', '.join(blind)} gave no picture in {self._probation_s:.0f} s")
             else:
-                self._step(steps.proved)
+                self._step(lambda state: steps.proved(state, version))
                 log.info("care.proved", config=self.state.good)
                 self._shelf.tidy(self.state)
         except ShelfUnusable as error:
@@ -151,8 +162,7 @@ class Keeper:
         except ShelfUnusable as error:
             log.error("care.unwritten", reason=str(error))
 
-    def _give_up(self, reason: str) -> None:
-        version = self.state.trial
+    def _give_up(self, version: int, reason: str) -> None:
         self._step(lambda state: steps.refused(state, version, reason))
         log.error("care.rolled_back", config=version, reason=reason, in_force=self.state.in_force)
         self.restart.set()

@@ -71,8 +71,10 @@ def ended(state: State) -> State:
     return replace(state, starts=max(0, state.starts - 1)) if state.trial else state
 
 
-def proved(state: State) -> State:
-    """The version on trial is good."""
+def proved(state: State, version: int) -> State:
+    """A version is good, unless another has gone on trial in its place since."""
+    if version != state.trial:
+        return state
     return replace(state, good=state.trial, previous=state.good, trial=0, starts=0, must_see=[], reason="", refused=0)
 
 
@@ -85,7 +87,7 @@ def refused(state: State, version: int, reason: str) -> State:
 
 
 def unusable(state: State, reason: str) -> State:
-    """The version in force cannot even be started: back to the last good one, from there to the device's own file."""
+    """The version in force cannot even be started: back to the good one before, from there to the device's own file."""
     if state.trial:
         return refused(state, state.trial, reason)
-    return replace(state, good=0, previous=0, refused=state.good, reason=reason[:REASON_MAX])
+    return replace(state, good=state.previous, previous=0, refused=state.good, reason=reason[:REASON_MAX])

@@ -54,7 +54,7 @@ def examine(config: Path, cameras_s: float) -> Iterator[Finding]:
         return
     try:
         care = Care(local, config, counting=False)
-        yield fine("config.ok", str(config), f"{len(care.settings.camera)} cameras", "配置可用")
+        yield _state(care, config)
     except SettingsError as error:
         yield bad(
             "error",
@@ -67,6 +67,17 @@ def examine(config: Path, cameras_s: float) -> Iterator[Finding]:
             return
         care = error.care
     yield from _rest(care, config, cameras_s)
+
+
+def _state(care: Care, config: Path) -> Finding:
+    if not care.start.trouble:
+        return fine("config.ok", str(config), f"{len(care.settings.camera)} cameras", "配置可用")
+    what = (
+        f"what came from afar is lost, its own file holds: {care.start.trouble}",
+        "下发配置的状态丢失，现用本地配置",
+    )
+    do = ("nothing: the gateway sends it again; if it stays, look at the disk", "网关会重新下发；若反复出现请检查磁盘")
+    return bad("warning", "config.state", str(config), what, do)
 
 
 def text(finding: Finding) -> str:

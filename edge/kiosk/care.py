@@ -20,7 +20,7 @@ from edge.care.keeper import Keeper, Start, Wish, WishRefused
 from edge.care.notify import Notifier
 from edge.care.pulse import CameraFigures, DiskUse, Pulse, Rates, Snapshot
 from edge.care.release import ReleaseRefused
-from edge.care.shelf import Shelf, ShelfUnusable
+from edge.care.shelf import Shelf
 from edge.care.timed import Spent
 from edge.evidence import KeyUnusable
 from edge.evidence.key import read_public
@@ -83,13 +83,10 @@ class Care:
         self._releases.tidy(needed)
 
     def _started(self, counting: bool) -> Start:
-        try:
-            begun = keeper.start(self._shelf) if counting else Start(self._shelf.read())
-            if begun.trouble:
-                log.error("care.rolled_back", reason=begun.trouble, in_force=begun.state.in_force)
-            return begun
-        except ShelfUnusable as error:
-            raise SettingsError(str(error)) from error
+        begun = keeper.start(self._shelf) if counting else keeper.look(self._shelf)
+        if begun.trouble and counting:
+            log.error("care.rolled_back", reason=begun.trouble, in_force=begun.state.in_force)
+        return begun
 
     def _open_in_force(self) -> None:
         """Raises SettingsError where the version in force cannot be read; the caller may `fall_back`."""
