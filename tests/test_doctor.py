@@ -149,7 +149,7 @@ def test_cameras_that_are_away_dark_or_fine(tmp_path: Path) -> None:
             picture += rng.integers(-level // 2, level // 2 + 1, picture.shape, np.int16)
             cv2.imwrite(str(tmp_path / name / f"{number}.png"), picture.clip(0, 255).astype(np.uint8))
     three = [
-        CameraSettings("away", f"rtsp://127.0.0.1:{free_port()}/none"),
+        CameraSettings("away", f"rtsp://admin:secret@127.0.0.1:{free_port()}/none"),
         CameraSettings("dark", str(tmp_path / "dark")),
         CameraSettings("fine", str(tmp_path / "fine")),
     ]
@@ -159,6 +159,7 @@ def test_cameras_that_are_away_dark_or_fine(tmp_path: Path) -> None:
         ("away", "camera.refused"),
         ("fine", "camera.ok"),
     ]
+    assert "secret" not in text(found[0]) and "//***@127.0.0.1" in text(found[0])
     assert any(one.code == "camera.dark" and one.severity == "warning" for one in found if one.where == "dark")
 
 

@@ -1,5 +1,6 @@
 """Cameras, each by itself: does it open, what does it send, can anything be seen?"""
 
+import re
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -74,7 +75,7 @@ def _one(patient: Patient, camera: CameraSettings, seconds: float) -> Iterator[F
             "error",
             f"camera.{error.reason}",
             camera.name,
-            (str(error), f"摄像头打不开：{error.reason}"),
+            (without_password(str(error)), f"摄像头打不开：{error.reason}"),
             (
                 "look at its power, cable, address and password; try the same address in a player",
                 "检查电源、网线、地址与密码；可用播放器试同一地址",
@@ -85,7 +86,8 @@ def _one(patient: Patient, camera: CameraSettings, seconds: float) -> Iterator[F
     yield from faults
     if not any(fault.severity in ("warning", "error") for fault in faults):
         gop = f", key frame every {seen.gop_s:.1f} s" if seen.gop_s else ""
-        words = f"{seen.codec} {seen.size[1]}x{seen.size[0]}, {seen.fps:.1f} pictures a second{gop}"
+        rate = f", {seen.fps:.1f} pictures a second" if seen.fps else ""
+        words = f"{seen.codec} {seen.size[1]}x{seen.size[0]}{rate}{gop}".strip()
         yield fine("camera.ok", camera.name, words, f"正常：{words}")
 
 
@@ -103,6 +105,11 @@ def watch(spec: str, transport: Transport, seconds: float) -> Look:
     if seen.image is None:
         raise SourceError(f"{spec}: gave no picture; give a camera or a file with video", "no_picture")
     return seen
+
+
+def without_password(words: str) -> str:
+    """A report is passed on: the name and password in a camera's address are not."""
+    return re.sub(r"(//)[^/@\s]+@", r"\1***@", words)
 
 
 def _faults(patient: Patient, camera: CameraSettings, seen: Look) -> Iterator[Finding]:
