@@ -14,6 +14,8 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "evidence": ("edge.evidence.cli", "app", "Verify and export sealed evidence. 证据链。"),
     "rules": ("edge.kiosk.rules_cli", "app", "Check rule files, replay them over what was seen. 立案规则。"),
     "kiosk": ("edge.kiosk.cli", "app", "Watch the street: cameras in, candidates out. 岗亭节点。"),
+    "doctor": ("edge.doctor.cli", "doctor", "What is wrong with this kiosk, in words. 岗亭体检。"),
+    "release": ("edge.care.cli", "app", "Signed networks for kiosks in the field. 模型发布。"),
     "handset": ("edge.handset.cli", "app", "Disposal handsets. 处置通。"),
     "claim": ("edge.link.claim_cli", "claim", "A device's certificate for a one-time code. 设备认领。"),
     "gateway": ("gateway.commands", "app", "The centre's intake and console. 中心网关。"),

@@ -95,6 +95,24 @@ def restore(file: File, config: cli.Config = None, data: cli.Data = None) -> Non
     sys.stdout.write(msgspec.json.encode(made).decode() + "\n")
 
 
+@app.command()
+def release(
+    folder: Annotated[Path, typer.Argument(help="A release, made by `zhuomu release make`")],
+    config: cli.Config = None,
+    data: cli.Data = None,
+) -> None:
+    """Take a signed network in, for kiosks to fetch. 收入已签名的模型。
+
+    Prints the name by which a document wishes it."""
+    from gateway import fleet_releases
+
+    try:
+        name = fleet_releases.add(folder, Path(_settings(config, data).data))
+    except (SettingsError, fleet_releases.ReleaseRefused, OSError) as error:
+        cli.fail(str(error))
+    sys.stdout.write(msgspec.json.encode({"release": name}).decode() + "\n")
+
+
 def _settings(config: Path | None, data: Path | None) -> GatewaySettings:
     settings = load(config, GatewaySettings) if config else GatewaySettings()
     return msgspec.structs.replace(settings, data=str(data)) if data else settings

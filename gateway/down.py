@@ -1,4 +1,4 @@
-"""What must reach a device is sent again until the device says that it has it: verify requests."""
+"""What must reach a device is sent again until the device says that it has it: verify requests, settings."""
 
 import random
 import threading
@@ -13,6 +13,7 @@ from sqlalchemy.exc import OperationalError
 from edge.wire import topic
 from gateway.counters import Counters
 from gateway.database import Database
+from gateway.fleet_tables import fleet_desired
 from gateway.ingest import Line
 from gateway.leases import May, always
 from gateway.tables import devices, verifies
@@ -34,7 +35,10 @@ class Kind:
     channel: str
 
 
-KINDS = (Kind(verifies, verifies.c.verify_id, verifies.c.device, "verify"),)
+KINDS = (
+    Kind(verifies, verifies.c.verify_id, verifies.c.device, "verify"),
+    Kind(fleet_desired, fleet_desired.c.device, fleet_desired.c.device, "config"),
+)
 
 
 class Sender:

@@ -19,6 +19,7 @@ from gateway.devices.doorman import Doorman, Word
 from gateway.settings import GatewaySettings
 from gateway.store import BatchStore, Outcome
 from gateway.take import Taken, channel_hint, take
+from gateway.times import utc_now
 
 IDLE_WAIT_S = 0.002
 BACKOFF_S = 0.05
@@ -215,4 +216,4 @@ def receipts(outcome: Outcome) -> Iterator[Receipt]:
         refused = outcome.refused.get((device, epoch), [])
         for start in range(0, max(len(seqs), len(refused)), RECEIPT_ROWS_MAX):
             part = slice(start, start + RECEIPT_ROWS_MAX)
-            yield Receipt(device=device, epoch=epoch, seqs=seqs[part], refused=refused[part])
+            yield Receipt(device=device, epoch=epoch, seqs=seqs[part], refused=refused[part], at=utc_now())

@@ -10,6 +10,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from edge.wire import ErrorCode
 from gateway.counters import Counters
 from gateway.database import Database
+from gateway.fleet_tables import fleet_desired
 from gateway.forwarder import Forwarder
 from gateway.store import Outcome
 from gateway.sync import handsets
@@ -119,9 +120,10 @@ def _outbox(tx: sa.Connection) -> list[Metric]:
     to_devices = GaugeMetricFamily(
         "zhuomu_down_waiting", "Messages that a device has not confirmed", labels=["channel"]
     )
-    asked = tx.scalar(sa.select(sa.func.count()).select_from(verifies).where(verifies.c.waiting))
-    to_devices.add_metric(["verify"], float(asked or 0))
     to_devices.add_metric(["delta"], float(handsets.behind_count(tx)))
+    for name, table in (("verify", verifies), ("config", fleet_desired)):
+        waiting = tx.scalar(sa.select(sa.func.count()).select_from(table).where(table.c.waiting))
+        to_devices.add_metric([name], float(waiting or 0))
     return [to_targets, to_devices]
 
 

@@ -14,7 +14,7 @@ from fastapi import FastAPI
 from edge.link.mqtt import Connection, Group, Incoming
 from edge.link.settings import SettingsError
 from edge.wire import topic, up_filter
-from gateway import api, health, hooks, secrets_file
+from gateway import api, fleet_api, health, hooks, secrets_file
 from gateway.counters import Counters
 from gateway.decide import Decider
 from gateway.devices import door, hook, shut
@@ -244,6 +244,8 @@ def _app(gateway: Gateway) -> FastAPI:
     well, render = gateway.is_well, gateway.metrics.render
     health.add_health(app, gateway.database, gateway.counters, gateway.is_up, well, render)
     _add_identity(app, gateway)
+    data, news = Path(gateway.settings.data), gateway.sender.wake.set
+    fleet_api.add_fleet(app, gateway.database, data, gateway.settings.fleet_token, utc_now, news)
     hooks.add_hooks(app, gateway.database, gateway.targets, gateway.counters, utc_now, gateway.sender.wake.set)
     return app
 

@@ -19,6 +19,7 @@ class GatewaySettings(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_
     `targets`: where cases go; none: everything to the embedded registry at `registry_url`.
     `database_url`: `postgresql://...` lets several gateways work on one database (configs/cluster/); SQLite else.
     `group`: gateways that name the same one share the messages (MQTT 5); each needs a `client_id` of its own.
+    `fleet_token`: who has it may change what devices run; "": nobody may.
     `keep_*_days`: retention, 0 keeps for ever; nothing of an open incident is ever deleted (gateway/retention.py).
     """
 
@@ -49,6 +50,7 @@ class GatewaySettings(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_
     keep_dead_letters_days: float = 90.0
     retention_every_s: float = 3600.0
     retention_rows_max: int = 2000
+    fleet_token: str = ""
     console: bool = True
     log_level: str = "info"
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 import sqlalchemy as sa
 
 from edge.wire import Candidate, Evidence, Health, Op, OverQuota, Piece, Presence, Refusal, Verdict, WireError
-from gateway import checks, dead_letters, evidence, incidents, work
+from gateway import checks, dead_letters, evidence, fleet, incidents, work
 from gateway.bulk import Bulk
 from gateway.counters import Counters
 from gateway.database import Database
@@ -201,6 +201,7 @@ class _Batch:
                 self.outcome.births.add(item.device)
         elif isinstance(item.message, Health):
             self.tally.health(item.message, item.incoming.payload)
+            fleet.heard(self.tx, item.message, self.now)
         else:
             intake.hear(self.tx, item.message, self.outcome.heard, self.now)
 

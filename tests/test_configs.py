@@ -29,3 +29,5 @@ def test_the_systemd_unit_checks_before_it_starts() -> None:
     unit.read(CONFIGS / "systemd" / "zhuomu-kiosk.service")
     assert unit["Service"]["Restart"] == "always"
     assert "--check" in unit["Service"]["ExecStartPre"]
+    assert (unit["Service"]["Type"], unit["Service"]["NotifyAccess"]) == ("notify", "main")
+    assert float(unit["Service"]["WatchdogSec"]) > 20.0  # a start takes longer than a round of the loop

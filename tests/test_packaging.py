@@ -16,6 +16,8 @@ DATA = (
     "models/street-int8.json",
     "models/centerface.onnx",
     "edge/kiosk/calibrate.html",
+    "edge/care/golden.jpg",
+    "edge/care/golden-street.json",
     "edge/up/rules-demo.toml",
     "gateway/registry/standard_demo.toml",
     "gateway/static/map.js",

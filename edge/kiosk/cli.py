@@ -3,7 +3,6 @@
 import json
 import os
 import sys
-from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated
@@ -11,7 +10,6 @@ from typing import Annotated
 import typer
 
 from edge.kiosk.calibrate_cli import calibrate
-from edge.link import OutboxUnusable, SettingsError
 
 app = typer.Typer(invoke_without_command=True)
 app.command()(calibrate)
@@ -31,23 +29,13 @@ def kiosk(
         return
     if config is None:
         raise typer.BadParameter("give the kiosk's settings file, see configs/kiosk.toml", param_hint="--config")
-    from detectors import DetectorError
-    from edge.evidence import KeyUnusable
-    from edge.kiosk.config import load_settings
-    from edge.kiosk.node import Kiosk, run_until_signal
-    from edge.watch.source import SourceError
+    from edge.kiosk.start import NotStarted, look, serve
 
     try:
-        settings = load_settings(config)
-        node = Kiosk(settings, config, software=f"zhuomu {version('zhuomu')}", new_views=new_views)
-    except (SettingsError, SourceError, OutboxUnusable, DetectorError, KeyUnusable, OSError) as error:
+        look(config) if check else serve(config, new_views)
+    except NotStarted as error:
         sys.stderr.write(f"error: {error}\n")
         raise typer.Exit(2) from error
-    if check:
-        return
-    sys.stdout.write(json.dumps({"event": "kiosk.ready", "device": settings.device}) + "\n")
-    sys.stdout.flush()
-    run_until_signal(node)
 
 
 @app.command()

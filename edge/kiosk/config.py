@@ -67,6 +67,20 @@ class CameraSettings(Struct, frozen=True, forbid_unknown_fields=True):
     zone: list[Zone] = []
 
 
+class CareSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """What may be done from afar. `remote`: take settings from the gateway; `url`: its HTTP address, for networks;
+    `keys`: files with the public keys one of which must have signed them; `metrics_port`: Prometheus on loopback, 0:
+    none."""
+
+    remote: bool = True
+    url: str = ""
+    keys: list[str] = []
+    probation_s: Annotated[float, Meta(ge=1, le=86400)] = 120.0
+    releases_max: Annotated[int, Meta(ge=2, le=20)] = 3
+    release_bytes_max: Annotated[int, Meta(ge=1024)] = 512 * 1024**2
+    metrics_port: Annotated[int, Meta(ge=0, le=65535)] = 0
+
+
 class KioskSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """The whole file. `free_bytes_min`: what originals leave free on the disk, for the outbox; recordings leave twice
     that."""
@@ -78,6 +92,7 @@ class KioskSettings(Struct, frozen=True, forbid_unknown_fields=True):
     broker: Broker = Broker()
     model: ModelSettings = ModelSettings()
     gate: GateSettings = GateSettings()
+    care: CareSettings = CareSettings()
     gone_s: Annotated[float, Meta(gt=0)] = 120.0
     originals_bytes_max: Annotated[int, Meta(ge=0)] = 2 * 1024**3
     outbox_bytes_max: Annotated[int, Meta(ge=1024**2)] = 2 * 1024**3
@@ -92,13 +107,18 @@ class KioskSettings(Struct, frozen=True, forbid_unknown_fields=True):
 def load_settings(path: Path) -> KioskSettings:
     """Read a kiosk's file; relative paths in it start at its folder. Raises SettingsError (one line)."""
     settings = load(path, KioskSettings)
+    check_settings(settings, str(path))
+    return settings
+
+
+def check_settings(settings: KioskSettings, where: str) -> None:
+    """What the form alone does not forbid. Raises SettingsError."""
     names = [c.name for c in settings.camera]
     double = sorted({n for n in names if names.count(n) > 1})
     if double:
-        raise SettingsError(f"{path}: camera name {double[0]!r} stands twice; give each camera a name of its own")
+        raise SettingsError(f"{where}: camera name {double[0]!r} stands twice; give each camera a name of its own")
     for camera in settings.camera:
         ground_of(camera, 1000, 1000)
-    return settings
 
 
 def beside(settings_file: Path, name: str) -> Path:

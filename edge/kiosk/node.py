@@ -13,7 +13,9 @@ import structlog
 from detectors import load_detector
 from detectors.manifest import is_name
 from detectors.redact import Redactor
+from edge.care.timed import TimedDetector
 from edge.evidence import Chain, ChainFailed, device_key
+from edge.kiosk.care import Care, Caring
 from edge.kiosk.config import KioskSettings, beside, load_rules
 from edge.kiosk.footage import Footage
 from edge.kiosk.gating import gate_for
@@ -40,22 +42,33 @@ log = structlog.get_logger()
 class Kiosk:
     """Everything that one mini-PC runs. Raises at construction whatever is wrong with settings, rules, model, files.
 
-    `new_views`: the cameras were turned on purpose; learn their views anew."""
+    `new_views`: the cameras were turned on purpose; learn their views anew. `care`: which settings hold (without one, a
+    start that counts as none)."""
 
-    def __init__(self, settings: KioskSettings, settings_file: Path, software: str, new_views: bool = False) -> None:
-        self._settings = settings
-        data = beside(settings_file, settings.data)
-        self._rules = RuleFile(path := beside(settings_file, settings.rules), load_rules(path))
+    def __init__(
+        self,
+        local: KioskSettings,
+        settings_file: Path,
+        software: str,
+        new_views: bool = False,
+        care: Care | None = None,
+    ) -> None:
+        care = care or Care(local, settings_file, counting=False)
+        settings = self._settings = care.settings
+        data = care.data
+        self._rules = RuleFile(care.rules, load_rules(care.rules, care.standards), standards=care.standards)
         gate = self._gate = gate_for(settings.gate, [rule.dwell_s for rule in self._rules.book.rule])
         sources = [_source(c.source, c.transport) for c in settings.camera]
         model = settings.model
-        detector = load_detector(
-            _network(settings_file, model.path),
+        self.care = Caring(care, self._health, self._queues, software)
+        network = load_detector(
+            network_of(settings_file, model.path),
             backend=model.backend,
             min_score=DETECT_SCORE_MIN,
             threads=model.threads or None,
             size=model.size or None,
         )
+        detector = TimedDetector(network, self.care.detecting)
         self.outbox = Outbox(
             data / f"{settings.device}.db", settings.device, Limits(bytes_max=settings.outbox_bytes_max)
         )
@@ -70,10 +83,11 @@ class Kiosk:
             self.outbox,
             settings.broker.beside(settings_file.parent),
             "kiosk",
-            handlers={"verify": self._asked},
+            handlers={"verify": self._asked, "config": self.care.offer},
             software=software,
-            health=self._health,
+            health=self.care.cameras,
             losses=self.counters,
+            condition=self.care.condition,
         )
         self._tools = Tools(
             self.link,
@@ -102,9 +116,12 @@ class Kiosk:
         self._heal()
         self._asked_lock = threading.Lock()
         self._asked_queue: list[Verify] = self._store.open_checks()
+        self._model = (detector.model_name, detector.model_sha256)
 
     def run(self, stop: threading.Event) -> None:
-        """Watch until `stop` is set or every recording has been played to its end; then drain the outbox."""
+        """Watch until `stop` is set or every recording has been played to its end; then drain the outbox. With
+        `care.restart` set at the end, other settings hold and the process has to be started anew."""
+        self.care.begin(self.link, self.counters, lambda: self._rules.book.version, self._model)
         self.link.start()
         self._footage.start()
         for camera in self._cameras:
@@ -139,7 +156,7 @@ class Kiosk:
 
     def _watch(self, stop: threading.Event) -> None:
         due = {c.name: 0.0 for c in self._cameras}
-        while not stop.is_set() and not all(c.ended for c in self._cameras):
+        while not self._done(stop):
             self._hand_over_checks()
             self._tools.rules = self._rules.current(time.monotonic())
             shots = self._new_shots(due)
@@ -149,7 +166,11 @@ class Kiosk:
             elif taken := list(shots):
                 self._gated(taken, self._gate.open_s)
             self._expire_checks(time.monotonic())
+            self.care.round(time.monotonic())
             stop.wait(0.02)
+
+    def _done(self, stop: threading.Event) -> bool:
+        return stop.is_set() or self.care.restart.is_set() or all(c.ended for c in self._cameras)
 
     def _new_shots(self, due: dict[str, float]) -> Iterator[tuple[Camera, Shot]]:
         """Of each camera that may be looked at again, its newest frame."""
@@ -172,6 +193,7 @@ class Kiosk:
             watcher.expire(now)
 
     def _end(self) -> None:
+        self.care.end()
         for camera in self._cameras:
             camera.stop()
         self._footage.stop()
@@ -179,7 +201,7 @@ class Kiosk:
         for watcher in self._watchers.values():
             watcher.flush(max(0.0, until - time.monotonic()))
         self._tools.desk.close()
-        drained = self.link.drain(DRAIN_S)
+        drained = self.link.drain(0.0 if self.care.restart.is_set() else DRAIN_S)
         log.info("kiosk.stopped", outbox_left=self.outbox.size[0], drained=drained)
         self.link.stop()
         self.outbox.close()
@@ -219,6 +241,10 @@ class Kiosk:
     def _health(self) -> dict[str, dict[str, float | str]]:
         return {c.name: {**c.health(), **self._watchers[c.name].health()} for c in self._cameras}
 
+    def _queues(self) -> dict[str, float]:
+        """What waits inside, beside the outbox."""
+        return {"pictures": float(self._tools.desk.waiting), "checks": float(len(self._asked_queue))}
+
 
 def _source(spec: str, transport: Transport) -> Source:
     """A file must be readable now; a network or USB camera may come up later than the kiosk does."""
@@ -227,16 +253,17 @@ def _source(spec: str, transport: Transport) -> Source:
     return check(spec)
 
 
-def _network(settings_file: Path, named: str) -> Path | None:
+def network_of(settings_file: Path, named: str) -> Path | None:
     """A network that ships goes by its name alone; anything else is a file."""
     if not named:
         return None
     return Path(named) if is_name(Path(named)) else beside(settings_file, named)
 
 
-def run_until_signal(kiosk: Kiosk) -> None:
-    """Run with SIGTERM and SIGINT as the way to stop."""
+def run_until_signal(kiosk: Kiosk) -> bool:
+    """Run with SIGTERM and SIGINT as the way to stop; True when one of them came."""
     stop = threading.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: stop.set())
     kiosk.run(stop)
+    return stop.is_set()

@@ -18,8 +18,9 @@ POLL_S = 2.0
 log = structlog.get_logger()
 
 
-def load_rules(path: Path) -> RuleBook:
-    """Read a rule file and the standard that it names. Raises SettingsError: file, line, what, what to do."""
+def load_rules(path: Path, standards: Path | None = None) -> RuleBook:
+    """Read a rule file and the standard that it names, which lies in `standards` or beside it. Raises SettingsError:
+    file, line, what, what to do."""
     try:
         book = load(path, RuleBook)
     except SettingsError as error:
@@ -27,8 +28,9 @@ def load_rules(path: Path) -> RuleBook:
     if book.table is not None:
         raise SettingsError(f"{path}: `table` is filled in by the kiosk; name the city's file as `standard` instead")
     if book.standard:
+        folder = standards or path.parent
         try:
-            book = msgspec.structs.replace(book, table=load_standard((path.parent / book.standard).resolve()))
+            book = msgspec.structs.replace(book, table=load_standard((folder / book.standard).resolve()))
         except StandardError as error:
             raise SettingsError(str(error)) from error
     for where, words in _mistakes(book):
@@ -67,6 +69,7 @@ class RuleFile:
     path: Path
     book: RuleBook
     refused: int = 0
+    standards: Path | None = None
     _seen: object = None
     _polled_s: float = float("-inf")
 
@@ -85,7 +88,7 @@ class RuleFile:
 
     def _read(self) -> None:
         try:
-            book = load_rules(self.path)
+            book = load_rules(self.path, self.standards)
             if book != self.book and book.version == self.book.version:
                 raise SettingsError(
                     f"{self.path}{_line(self.path, ('version',))}: the rules changed but their version is still "
@@ -101,7 +104,8 @@ class RuleFile:
 
     def _state(self) -> tuple[object, ...]:
         """Of the file and its standard; a file that an editor is just replacing counts as changed twice."""
-        files = [self.path, *([self.path.parent / self.book.standard] if self.book.standard else [])]
+        folder = self.standards or self.path.parent
+        files = [self.path, *([folder / self.book.standard] if self.book.standard else [])]
         return tuple(_stamp(path) for path in files)
 
 

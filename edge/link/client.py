@@ -4,6 +4,7 @@ import random
 import sqlite3
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,6 +13,7 @@ from typing import Any, Literal
 
 import structlog
 
+from edge.link.health import fitting
 from edge.link.mqtt import Broker, Connection, Incoming
 from edge.link.outbox import Outbox, Pending
 from edge.link.renewal import Renewal
@@ -21,6 +23,8 @@ from edge.wire import (
     Message,
     Presence,
     Receipt,
+    Versions,
+    Vitals,
     WireError,
     WrongSender,
     channel,
@@ -34,6 +38,7 @@ from edge.wire import (
 WINDOW_MESSAGES = 64
 WINDOW_BYTES = 4 * 1024 * 1024
 RESEND_S = 10.0
+OFFSETS = 16  # receipts whose clock is compared: the one that was under way the shortest is nearest the truth
 HEALTH_EVERY_S = 10.0
 
 log = structlog.get_logger()
@@ -65,6 +70,7 @@ class Link:
         software: str = "",
         health: Callable[[], dict[str, dict[str, float | str]]] | None = None,
         losses: Callable[[], dict[str, int]] | None = None,
+        condition: Callable[[], tuple[Vitals, Versions]] | None = None,
         rng: random.Random | None = None,
         resend_s: float = RESEND_S,
     ) -> None:
@@ -75,6 +81,9 @@ class Link:
         self._handlers = dict(handlers)
         self._health = health
         self._losses = losses
+        self._condition = condition
+        self._offsets: deque[float] = deque(maxlen=OFFSETS)
+        self.last_receipt_at: datetime | None = None
         self._rng = rng or random.Random()
         self._resend_s = resend_s
         self._in_flight: dict[int, tuple[float, int]] = {}
@@ -103,6 +112,12 @@ class Link:
     def last_error(self) -> str:
         """Why the broker could last not be reached, in one line; "" when nothing failed yet."""
         return self._connection.last_error
+
+    @property
+    def clock_offset_s(self) -> float | None:
+        """The gateway's clock less this one, as receipts tell; too small by a message's way, None before the first."""
+        offsets = list(self._offsets)
+        return max(offsets) if offsets else None
 
     def start(self) -> None:
         """Connect and send, for as long as it takes."""
@@ -195,6 +210,7 @@ class Link:
 
     def _send_health(self) -> None:
         rows, size = self.outbox.size
+        vitals, versions = self._condition() if self._condition else (None, None)
         message = Health(
             device=self.outbox.device,
             at=datetime.now(UTC),
@@ -202,8 +218,10 @@ class Link:
             outbox_bytes=size,
             dropped=self.outbox.dropped | (self._losses() if self._losses else {}),
             cameras=self._health() if self._health else {},
+            vitals=vitals,
+            versions=versions,
         )
-        self._connection.publish(topic("up", self.outbox.device, "health"), encode(message), qos=0)
+        self._connection.publish(topic("up", self.outbox.device, "health"), fitting(message), qos=0)
 
     def _up(self) -> None:
         with self._lock:
@@ -245,6 +263,9 @@ class Link:
             log.info("link.unhandled", channel=name)
 
     def _receipt(self, receipt: Receipt) -> None:
+        self.last_receipt_at = now = datetime.now(UTC)
+        if receipt.at is not None:
+            self._offsets.append((receipt.at - now).total_seconds())
         gone = [*receipt.seqs, *(r.seq for r in receipt.refused)]
         with self._lock:
             for seq in gone:

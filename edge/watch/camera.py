@@ -15,6 +15,7 @@ from edge.watch.decode import BaseRate, Decoder
 from edge.watch.picture import Grey, Image, Picture, bgr_of, luma_of, size_of
 from edge.watch.source import Clock, Frame, Source, SourceError, pace
 from edge.watch.steady import Steady
+from edge.watch.timed import TimedDecoder
 
 BACKOFF_FIRST_S = 0.5
 BACKOFF_MAX_S = 30.0
@@ -71,7 +72,8 @@ class Camera:
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"camera-{name}", daemon=True)
         self._rate = rate
-        self._decoder: Decoder | None = None
+        self._decoder: TimedDecoder | None = None
+        self._decoded_s = 0.0
         self._steady = Steady()
         self.counts: Counter[str] = Counter()
         self.reasons: Counter[str] = Counter()
@@ -117,6 +119,8 @@ class Camera:
             more["clock_jumps"] = float(self._steady.jumps)
         if self._decoder is not None and self._decoder.long_gop:
             more["long_gop"] = 1.0
+        if self._decoder is not None:
+            more["decode_s"] = round(self._decoded_s + self._decoder.spent_s, 3)
         return {**told, **more}
 
     def _fresh(self) -> bool:
@@ -152,7 +156,8 @@ class Camera:
                 self._keep(frame)
 
     def _decoding(self, stream: av.VideoStream) -> Decoder:
-        self._decoder = Decoder(stream, self._rate, self.counts)
+        self._decoded_s += self._decoder.spent_s if self._decoder is not None else 0.0
+        self._decoder = TimedDecoder(stream, self._rate, self.counts)
         self._steady = self._restarted()
         return self._decoder
 

@@ -31,6 +31,11 @@ class Desk:
         self._waiting: list[Future[object]] = []
         self.refused = 0
 
+    @property
+    def waiting(self) -> int:
+        """Jobs that are not done."""
+        return sum(not one.done() for one in list(self._waiting))
+
     def frame_and_crop(self, image: Image, box: Box, found: Detections) -> "Future[list[Evidence]] | None":
         """A thing's pictures, see EvidenceMaker."""
         return self._ask(lambda: self._maker.frame_and_crop(image, box, found))

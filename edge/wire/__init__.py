@@ -1,5 +1,6 @@
 """The contract between devices and centre: messages, the channel table, codec and error codes."""
 
+from edge.wire.care import Config
 from edge.wire.channels import (
     CHANNELS,
     PAYLOAD_BYTES_MAX,
@@ -75,6 +76,7 @@ from edge.wire.sync import (
     Wipe,
     Wiped,
 )
+from edge.wire.vitals import Versions, Vitals
 
 __all__ = [
     "CHANNELS",
@@ -92,6 +94,7 @@ __all__ = [
     "Candidate",
     "CaseClass",
     "Channel",
+    "Config",
     "Delta",
     "Durable",
     "EmptyPhoto",
@@ -131,6 +134,8 @@ __all__ = [
     "UnsentOp",
     "Verdict",
     "Verify",
+    "Versions",
+    "Vitals",
     "Wipe",
     "Wiped",
     "WireError",

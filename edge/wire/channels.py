@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from edge.wire import care
 from edge.wire import messages as m
 from edge.wire import sync as s
 from edge.wire.errors import UnknownChannel
@@ -44,6 +45,7 @@ CHANNELS: tuple[Channel, ...] = (
     Channel("delta", "down", s.Delta, 1, False, False, 256 * KIB, 1200, 0, "a page of the crew's log, or a wake-up"),
     Channel("photostate", "down", s.PhotoState, 1, False, False, 4 * KIB, 1200, 1, "how much of a photo is there"),
     Channel("wipe", "down", s.Wipe, 1, False, False, 4 * KIB, 6, 0, "delete everything: this handset was revoked"),
+    Channel("config", "down", care.Config, 1, False, False, 160 * KIB, 60, 0, "settings that the centre wishes for"),
 )
 
 _BY_KEY: dict[tuple[str, str], Channel] = {(c.direction, c.name): c for c in CHANNELS}

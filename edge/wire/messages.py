@@ -5,6 +5,8 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
+from edge.wire.vitals import Versions, Vitals
+
 SCHEMA_VERSION = 1
 
 DeviceId = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$", description="one topic level, lower case")]
@@ -135,7 +137,7 @@ class Presence(Message, kw_only=True):
 
 
 class Health(Message, kw_only=True):
-    """How a device feels; counters are since its start."""
+    """How a device feels; counters are since its start. `trimmed`: figures of cameras that were left out for room."""
 
     device: DeviceId
     at: Utc
@@ -143,6 +145,9 @@ class Health(Message, kw_only=True):
     outbox_bytes: int
     dropped: dict[str, int] = {}
     cameras: dict[str, dict[str, float | str]] = {}
+    vitals: Vitals | None = None
+    versions: Versions | None = None
+    trimmed: int = 0
 
 
 class Refusal(Struct, kw_only=True):
@@ -154,12 +159,13 @@ class Refusal(Struct, kw_only=True):
 
 
 class Receipt(Message, kw_only=True):
-    """The gateway has committed these messages; only now may the device delete them."""
+    """The gateway has committed these messages; only now may the device delete them. `at`: the gateway's clock then."""
 
     device: DeviceId
     epoch: str
     seqs: list[int]
     refused: list[Refusal] = []
+    at: Utc | None = None
 
 
 class Verify(Message, kw_only=True):

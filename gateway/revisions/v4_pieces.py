@@ -60,7 +60,38 @@ def _sync(tx: sa.Connection) -> None:
     migrate.up(tx)
 
 
-PIECES: tuple[Callable[[sa.Connection], None], ...] = (_cluster, _identity, _sync)
+def _fleet(tx: sa.Connection) -> None:
+    """What devices run and should run."""
+    texts = ("reason", "software", "model", "model_sha256", "release", "rules")
+    said = ", ".join(f"{name} TEXT NOT NULL" for name in texts)
+    tx.execute(
+        sa.text(
+            "CREATE TABLE fleet_devices (device TEXT NOT NULL PRIMARY KEY, grp TEXT NOT NULL, config BIGINT NOT NULL, "
+            f"config_state TEXT NOT NULL, refused BIGINT NOT NULL, {said})"
+        )
+    )
+    tx.execute(sa.text("CREATE INDEX fleet_devices_grp ON fleet_devices (grp)"))
+    words = ("state", "reason", "by_whom", "why", "at", "changed_at")
+    said = ", ".join(f"{name} TEXT NOT NULL" for name in words)
+    tx.execute(
+        sa.text(
+            "CREATE TABLE fleet_rollouts (n BIGINT NOT NULL PRIMARY KEY, scope TEXT NOT NULL, body TEXT NOT NULL, "
+            f"sha256 TEXT NOT NULL, share FLOAT NOT NULL, refusals_max BIGINT NOT NULL, {said})"
+        )
+    )
+    blob = "BLOB" if tx.dialect.name == "sqlite" else "BYTEA"
+    tx.execute(
+        sa.text(
+            "CREATE TABLE fleet_desired (device TEXT NOT NULL PRIMARY KEY, version BIGINT NOT NULL, "
+            "outcome TEXT NOT NULL, reason TEXT NOT NULL, changed_at TEXT NOT NULL, attempts BIGINT NOT NULL, "
+            f"next_at TEXT NOT NULL, payload {blob} NOT NULL, waiting BOOLEAN NOT NULL)"
+        )
+    )
+    tx.execute(sa.text("CREATE INDEX fleet_desired_waiting ON fleet_desired (waiting, next_at)"))
+    tx.execute(sa.text("CREATE INDEX fleet_desired_version ON fleet_desired (version)"))
+
+
+PIECES: tuple[Callable[[sa.Connection], None], ...] = (_cluster, _identity, _sync, _fleet)
 
 
 def upgrade() -> None:

@@ -1,0 +1,1 @@
+"""`zhuomu doctor`: what is wrong with a kiosk, in words, without touching it."""
