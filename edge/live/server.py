@@ -21,11 +21,12 @@ class LiveServer:
     def __init__(self, live: Live) -> None:
         self.live = live
         self.port = 0
+        self._socket: socket.socket | None = None
         self._server: uvicorn.Server | None = None
         self._thread: threading.Thread | None = None
 
-    def start(self) -> None:
-        """Bind and serve. Raises OSError in words when the address is taken."""
+    def bind(self) -> None:
+        """Take the address. Raises OSError in words when somebody else has it."""
         settings = self.live.settings
         found = socket.socket(socket.AF_INET6 if ":" in settings.host else socket.AF_INET)
         found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -36,13 +37,18 @@ class LiveServer:
             words = f"[live] cannot listen on {settings.host}:{settings.port} ({error.strerror}); choose another port"
             raise OSError(error.errno, words) from error
         self.port = int(found.getsockname()[1])
+        self._socket = found
+
+    def start(self) -> None:
+        """Serve on the bound address."""
+        assert self._socket is not None
         config = uvicorn.Config(
             create_app(self.live), log_level="warning", access_log=False, log_config=None, lifespan="on"
         )
         self._server = uvicorn.Server(config)
-        self._thread = threading.Thread(target=self._serve, args=(found,), name="live", daemon=True)
+        self._thread = threading.Thread(target=self._serve, args=(self._socket,), name="live", daemon=True)
         self._thread.start()
-        log.info("live.listening", host=settings.host, port=self.port)
+        log.info("live.listening", host=self.live.settings.host, port=self.port)
 
     def stop(self) -> None:
         """End all sessions and the thread."""

@@ -134,7 +134,7 @@ class Sessions:
             session.viewer = session.feed.stream.add(session.sender, session.feed.gop())
             session.feed.watch(True)
         elif state in ("failed", "closed"):
-            self._later(session, "the connection failed")
+            self._later(session, "the connection failed" if state == "failed" else "the viewer closed")
 
     def _later(self, session: Session, why: str) -> None:
         if session.id in self._open:

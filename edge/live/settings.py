@@ -7,7 +7,8 @@ from msgspec import Meta, Struct
 
 class LiveSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """`[live]` of a kiosk's file. Off by default, and on loopback: whoever opens it to a network puts a TLS proxy
-    before it. `origins`: pages of other places that may ask, as `https://desk.example`; `revoked`: ids of withdrawn tokens."""
+    before it. `origins`: pages of other places that may ask, as `https://desk.example`; `revoked`: ids of withdrawn
+    tokens."""
 
     on: bool = False
     host: str = "127.0.0.1"

@@ -70,6 +70,10 @@ class Tokens:
             raise Refused(403, "scope", f"this token is not for camera {camera!r}", "令牌不包含此摄像头")
         return grant
 
+    def id_of(self, token: str) -> str:
+        """The id of a token that this key issued. Raises Refused."""
+        return self._opened(f"Bearer {token}").id
+
     def _opened(self, authorization: str | None) -> Grant:
         kind, _, token = (authorization or "").partition(" ")
         if kind.lower() != "bearer" or not token:

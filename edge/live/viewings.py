@@ -6,6 +6,8 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
+
 Transact = Callable[[Callable[[sqlite3.Connection], None]], None]
 TABLE = """create table if not exists viewing (
     id text primary key, kind text not null, name text not null, token text not null, camera text not null,
@@ -72,7 +74,8 @@ def read(database: Path, camera: str | None = None, since_s: float = 0.0) -> lis
         if not conn.execute("select 1 from sqlite_master where name = 'viewing'").fetchone():
             return []
         rows = conn.execute(sql, (since_s, camera, camera, ROWS_SHOWN_MAX)).fetchall()
-    return [Viewing(*row[:6], bool(row[6]), row[7], row[8], row[9], row[10]) for row in rows]
+    names = COLUMNS.split(", ")
+    return [msgspec.convert(dict(zip(names, row, strict=True)), Viewing, strict=False) for row in rows]
 
 
 def _create(conn: sqlite3.Connection) -> None:

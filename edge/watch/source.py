@@ -47,7 +47,7 @@ class SourceError(RuntimeError):
 
 @dataclass(frozen=True)
 class Frame:
-    """One picture. `media_s` seconds since the source's own beginning; `stream_s` its packet's time, where it has one."""
+    """One picture. `media_s` seconds since the source's own beginning; `stream_s` its packet's own."""
 
     picture: Image | Picture
     media_s: float
