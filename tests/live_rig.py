@@ -79,8 +79,8 @@ class Rig:
         self.now_s = time.time
         self.seen: list[Any] = []
         self.redactors = redactors
-        self.tap = Tap(self._piece)
-        self.camera = Camera("north", Source(str(path), on_packet=self.tap), on_shot=self._shot)
+        self.path = path
+        self.camera = self._camera()
         log = Viewings(self.transact, self.settings.viewings_rows_max)
         self.live = Live(self.settings, self._make, self.tokens, log, lambda: self.now_s())
         self.server = LiveServer(self.live)
@@ -98,6 +98,18 @@ class Rig:
         self.camera.stop()
         self.server.stop()
         self._conn.close()
+
+    def cut(self, away: bool) -> None:
+        """The camera goes away, or comes back as a new connection."""
+        if away:
+            self.camera.stop()
+        else:
+            self.camera = self._camera()
+            self.camera.start()
+
+    def _camera(self) -> Camera:
+        source = Source(str(self.path), on_packet=Tap(self._piece))
+        return Camera("north", source, on_shot=self._shot)
 
     @property
     def feed(self) -> Feed:
@@ -120,7 +132,10 @@ class Rig:
             work(self._conn)
 
     def _make(self, loop: asyncio.AbstractEventLoop) -> dict[str, Feed]:
-        return {"north": Feed("north", self.settings, loop, self.redactors, self.camera.open, recording=True)}
+        return {"north": Feed("north", self.settings, loop, self.redactors, self._open, recording=True)}
+
+    def _open(self, seconds: float) -> None:
+        self.camera.open(seconds)
 
     def _piece(self, piece: Any) -> None:
         self.feed.piece(piece)
