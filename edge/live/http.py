@@ -12,7 +12,9 @@ from edge.live.service import Live
 
 PAGE = Path(__file__).with_name("live.html")
 SDP = "application/sdp"
-POLICY = "default-src 'self'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; media-src 'self' blob:; img-src data:"
+POLICY = (
+    "default-src 'self'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; media-src 'self' blob:; img-src data:"
+)
 EXPOSED = "Location, Link, Retry-After"
 
 

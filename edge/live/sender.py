@@ -35,10 +35,11 @@ Report = tuple[int, int]  # NTP time and RTP timestamp of the newest frame
 
 
 class FanSender(RTCRtpSender):
-    """Stands in for a sender of aiortc's; see `over`. `heard_s`: monotonic time of the viewer's last report."""
+    """Stands in for a sender of aiortc's; see `over`. `unheard_s`: since when (monotonic) pictures have gone out
+    without any report from the viewer; None while it answers."""
 
     on_key: Callable[[], None]
-    heard_s: float
+    unheard_s: float | None
     packets: int
     octets: int
     resent: int
@@ -58,7 +59,7 @@ class FanSender(RTCRtpSender):
         sender.__class__ = cls
         assert isinstance(sender, cls)
         sender.on_key = on_key
-        sender.heard_s = time.monotonic()
+        sender.unheard_s = None
         sender.packets = sender.octets = sender.resent = 0
         sender.ready = asyncio.Event()
         sender._number, sender._rtx_number = secrets.randbelow(1 << 15), secrets.randbelow(1 << 15)
@@ -99,9 +100,11 @@ class FanSender(RTCRtpSender):
             if i % BURST == BURST - 1:
                 await asyncio.sleep(BURST_REST_S)
         self._newest = clock.current_ntp_time(), timestamp
+        if self.unheard_s is None:
+            self.unheard_s = time.monotonic()
 
     async def _handle_rtcp_packet(self, packet: AnyRtcpPacket) -> None:
-        self.heard_s = time.monotonic()
+        self.unheard_s = None
         if isinstance(packet, RtcpRtpfbPacket) and packet.fmt == RTCP_RTPFB_NACK:
             for number in packet.lost:
                 await self._again(number)

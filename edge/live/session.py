@@ -124,13 +124,12 @@ class Sessions:
             return "the token expired"
         if session.viewer is None:
             return "no connection in time" if now - session.began_s > self._settings.connect_s else ""
-        assert session.sender is not None
-        return "the viewer fell silent" if now - session.sender.heard_s > self._settings.idle_s else ""
+        unheard_s = session.sender.unheard_s if session.sender else None
+        return "the viewer fell silent" if unheard_s is not None and now - unheard_s > self._settings.idle_s else ""
 
     def _changed(self, session: Session) -> None:
         state = session.peer.connectionState
         if state == "connected" and session.viewer is None and session.sender is not None:
-            session.sender.heard_s = time.monotonic()
             session.viewer = session.feed.stream.add(session.sender, session.feed.gop())
             session.feed.watch(True)
         elif state in ("failed", "closed"):
