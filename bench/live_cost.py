@@ -11,8 +11,6 @@ from dataclasses import dataclass
 
 from bench.live_rig import CAMERA, serving
 
-READY_S = 60.0
-
 
 @dataclass(frozen=True)
 class Cost:
@@ -24,7 +22,7 @@ class Cost:
 
 def cost(way: str, size: tuple[int, int], seconds: float, viewers: int) -> Cost:
     """Watch for so long with so many viewers."""
-    with serving(way, size, seconds + READY_S, max(viewers, 1)) as (url, token, player):
+    with serving(way, size, max(viewers, 1)) as (url, token, player):
         player.start()
         process = _viewers(url, token, viewers, seconds) if viewers else None
         wall, busy = time.monotonic(), time.process_time()

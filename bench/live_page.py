@@ -20,7 +20,7 @@ READ = """([bits, share]) => {
     const data = pen.getImageData(0, 4, bits * 8, 1).data;
     let number = 0;
     for (let bit = 0; bit < bits; bit++) number |= (data[(bit * 8 + 4) * 4] > 127) << bit;
-    window.seen.push([number, performance.timeOrigin + about.expectedDisplayTime, performance.timeOrigin + performance.now()]);
+    window.seen.push([number, performance.timeOrigin + about.expectedDisplayTime]);
   };
 }"""
 
@@ -35,7 +35,7 @@ def latency(way: str, size: tuple[int, int], seconds: float) -> dict[str, Any]:
     program = next((p for p in CHROMIUM if Path(p).exists()), None)
     if program is None:
         raise NoBrowser("no Chromium; do: apt-get install chromium")
-    with serving(way, size, seconds + SETTLE_S + CONNECT_S, 2) as (url, token, player), playwright() as started:
+    with serving(way, size, 2) as (url, token, player), playwright() as started:
         browser = started.chromium.launch(executable_path=program, args=["--no-sandbox"])
         page = browser.new_page(viewport={"width": 1280, "height": 900})
         player.start()

@@ -1,4 +1,4 @@
-"""A camera for `zhuomu bench live`: pictures that carry their number, in real time, through the kiosk's own live path."""
+"""A camera for `zhuomu bench live`: numbered pictures, in real time, through the kiosk's own live path."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, gettempdir
 
 import av
 import numpy as np
@@ -30,7 +31,7 @@ BITS = 12
 BAR_SHARE = 0.12  # of the height: the number's bar along the top
 CAMERA = "bench"
 GOP_S = 2.0
-PERIOD_S = 8.0  # the picture's own motion, before it begins anew
+CLIP_S = 20.0  # played again and again
 
 
 def numbered(base: NDArray[np.uint8], number: int) -> NDArray[np.uint8]:
@@ -42,8 +43,18 @@ def numbered(base: NDArray[np.uint8], number: int) -> NDArray[np.uint8]:
     return image
 
 
+def kept(size: tuple[int, int], b_frames: int) -> Path:
+    """The camera's recording, made once."""
+    path = Path(gettempdir()) / "zhuomu-bench" / f"live-{size[0]}x{size[1]}-{b_frames}.mp4"
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        made = encoded(path.with_suffix(f".{secrets.token_hex(4)}.mp4"), size, CLIP_S, b_frames)
+        made.rename(path)
+    return path
+
+
 def encoded(path: Path, size: tuple[int, int], seconds: float, b_frames: int) -> Path:
-    """A camera's stream: numbered, a GOP of 2 s, 4 Mbit/s, something that moves and some noise, as a street has."""
+    """A camera's stream: numbered, a GOP of 2 s, 4 Mbit/s, a thing that moves before a mosaic."""
     rng = np.random.default_rng(1)
     width, height = size
     base = np.asarray(rng.integers(60, 160, (height // 16, width // 16, 3)), np.uint8).repeat(16, 0).repeat(16, 1)
@@ -78,7 +89,11 @@ class Player(threading.Thread):
         self.join(5.0)
 
     def run(self) -> None:
-        """Play until told to end; the recording is as long as a measurement needs."""
+        """Play until told to end."""
+        while not self._ending.is_set():
+            self._once()
+
+    def _once(self) -> None:
         began, shown = time.monotonic(), 0
         tap = Tap(self._feed.piece)
         with av.open(str(self._path)) as container:
@@ -101,15 +116,15 @@ class Player(threading.Thread):
         now = time.monotonic()
         assert frame.time is not None
         self.sent[round(frame.time * FPS)] = now
-        self._feed.shot(Shot(Picture(frame), _utc(), now, count, frame.time))
+        self._feed.shot(Shot(Picture(frame), datetime.now(UTC), now, count, frame.time))
 
 
 @contextmanager
-def serving(way: str, size: tuple[int, int], seconds: float, viewers_max: int) -> Iterator[tuple[str, str, Player]]:
+def serving(way: str, size: tuple[int, int], viewers_max: int) -> Iterator[tuple[str, str, Player]]:
     """A live view of one camera: (address, token, the camera, which begins to play at its `start`). `way`: "passed", an
     H.264 camera as it is; "encoded": one with B frames, decoded and encoded once."""
     with TemporaryDirectory() as folder:
-        path = encoded(Path(folder) / "camera.mp4", size, seconds, 0 if way == "passed" else 2)
+        path = kept(size, 0 if way == "passed" else 2)
         settings = LiveSettings(on=True, port=0, viewers_max=viewers_max, viewers_per_camera_max=viewers_max)
         tokens = Tokens(secrets.token_bytes(32))
         conn = sqlite3.connect(Path(folder) / "log.db", check_same_thread=False)
