@@ -63,7 +63,7 @@ def encoded(path: Path, size: tuple[int, int], seconds: float, b_frames: int) ->
         stream.width, stream.height, stream.pix_fmt = base.shape[1], base.shape[0], "yuv420p"
         gop = str(round(GOP_S * FPS))
         options = {"preset": "superfast", "g": gop, "keyint_min": gop, "sc_threshold": "0", "bf": str(b_frames)}
-        stream.options = options if b_frames else {**options, "tune": "zerolatency"}
+        stream.options = {**options, **({} if b_frames else {"tune": "zerolatency"})}
         for number in range(round(seconds * FPS)):
             image = numbered(base, number)
             left = number * 9 % (width - 200)

@@ -82,7 +82,7 @@ class Rig:
         self.path = path
         self.camera = self._camera()
         log = Viewings(self.transact, self.settings.viewings_rows_max)
-        self.live = Live(self.settings, self._make, self.tokens, log, lambda: self.now_s())
+        self.live = Live(self.settings, self._make, self.tokens, log, lambda: self.now_s(), redactors)
         self.server = LiveServer(self.live)
         self.on_shot: Callable[[Any], None] = lambda shot: None
 

@@ -38,7 +38,7 @@ class OnAir:
         self._redactors = Redactors(Redactor)
         tokens = Tokens(token_key(data), frozenset(settings.live.revoked))
         log = Viewings(outbox.transact, settings.live.viewings_rows_max)
-        self._live = Live(settings.live, self._feeds, tokens, log)
+        self._live = Live(settings.live, self._feeds, tokens, log, redactors=self._redactors)
         self._server = LiveServer(self._live)
         self._server.bind()
         self.takers = {name: self._taker(name) for name in self._shown}

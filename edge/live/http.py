@@ -1,4 +1,4 @@
-"""The doors of live view: WHEP (draft-ietf-wish-whep-03) for viewers, and a plain page that uses it."""
+"""The doors of live view: WHEP (draft-ietf-wish-whep-03) for viewers, a plain page that uses it, WHIP (RFC 9725)."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -57,6 +57,18 @@ def create_app(live: Live) -> FastAPI:
         await live.leave(camera, request.headers.get("authorization"), session)
         return Response(status_code=200, headers=_cross(live, request))
 
+    @app.post("/whip/{name}")
+    async def publish(name: str, request: Request) -> Response:
+        token = request.headers.get("authorization")
+        offer = await offered(request, live.settings.sdp_bytes_max)
+        session, answer = await live.publish(name, token, offer, request.client.host if request.client else "")
+        return _created(live, request, session, answer)
+
+    @app.delete("/whip/{name}/{session}")
+    async def unpublish(name: str, session: str, request: Request) -> Response:
+        await live.unpublish(name, request.headers.get("authorization"), session)
+        return Response(status_code=200, headers=_cross(live, request))
+
     _refusals(app, live)
     return app
 
@@ -68,11 +80,13 @@ def _refusals(app: FastAPI, live: Live) -> None:
     async def options(request: Request) -> Response:
         return Response(status_code=204, headers={"Accept-Post": SDP, **_cross(live, request)})
 
+    @app.patch("/whip/{camera}/{session}")
     @app.patch("/whep/{camera}/{session}")
     async def patch() -> Response:
         words = "no trickle ICE and no ICE restart here: offer all candidates in the POST, and POST anew after a loss"
         raise Refused(405, "patch", words, "不支持 PATCH：请在 POST 中给出全部候选地址", {"Allow": "DELETE, OPTIONS"})
 
+    @app.api_route("/whip/{camera}", methods=["GET", "HEAD", "PUT", "PATCH", "DELETE"])
     @app.api_route("/whep/{camera}", methods=["GET", "HEAD", "PUT", "PATCH", "DELETE"])
     async def endpoint() -> Response:
         raise Refused(405, "method", "POST an SDP offer here", "请以 POST 提交 SDP", {"Allow": "POST, OPTIONS"})

@@ -59,6 +59,12 @@ async def answer_viewer(peer: RTCPeerConnection, offer: str, on_key: Callable[[]
     return sender, await _answered(peer, offer)
 
 
+async def answer_publisher(peer: RTCPeerConnection, offer: str) -> str:
+    """Answer the offer of somebody who sends one video. Raises Refused."""
+    _refuse_odd(offer, "sendonly")
+    return await _answered(peer, offer)
+
+
 async def _answered(peer: RTCPeerConnection, offer: str) -> str:
     try:
         await peer.setRemoteDescription(RTCSessionDescription(offer, "offer"))
@@ -66,8 +72,9 @@ async def _answered(peer: RTCPeerConnection, offer: str) -> str:
         assert answer is not None
         await peer.setLocalDescription(answer)
     except BAD_OFFER as error:
-        words = f"this offer cannot be answered ({type(error).__name__}: {error}); it needs one H.264 video section"
-        raise Refused(400, "offer", words[:300], "无法应答此 SDP，须有一路 H.264 视频") from error
+        what = f"{type(error).__name__}: {error}"[:200]
+        words = f"this offer cannot be answered ({what}); it needs one video section, H.264 for viewers"
+        raise Refused(400, "offer", words, "无法应答此 SDP，须有一路 H.264 视频") from error
     except asyncio.CancelledError:
         await peer.close()
         raise

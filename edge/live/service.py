@@ -8,6 +8,8 @@ from contextlib import suppress
 from typing import Any
 
 from edge.live.feed import Feed
+from edge.live.hide import Redactors
+from edge.live.publish import OnShot, Publishers
 from edge.live.refusal import Refused
 from edge.live.session import Sessions
 from edge.live.settings import LiveSettings
@@ -29,6 +31,8 @@ class Live:
         tokens: Tokens,
         log: Viewings,
         now_s: Callable[[], float] = time.time,
+        redactors: Redactors | None = None,
+        on_published: OnShot | None = None,
     ) -> None:
         self.settings = settings
         self.feeds: Mapping[str, Feed] = {}
@@ -37,6 +41,8 @@ class Live:
         self._make = make
         self._tokens = tokens
         self._now_s = now_s
+        self._redactors = redactors
+        self.publishers = Publishers(settings, log, self._published, on_published, now_s)
         self._ticking: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
@@ -51,6 +57,7 @@ class Live:
             with suppress(asyncio.CancelledError):
                 await self._ticking
         await self.sessions.close()
+        await self.publishers.close()
         for feed in self.feeds.values():
             feed.stream.close()
             await asyncio.to_thread(feed.close)
@@ -67,11 +74,27 @@ class Live:
         grant = self._tokens.check(token, "view", camera, self._now_s())
         await self.sessions.leave(session_id, self._feed(camera), grant)
 
+    async def publish(self, name: str, token: str | None, offer: str, address: str) -> tuple[str, str]:
+        """A publisher's offer: (session id, answer). Raises Refused."""
+        grant = self._tokens.check(token, "publish", name, self._now_s())
+        if name in self.feeds:
+            raise Refused(409, "taken", f"{name!r} is a camera of this kiosk; choose another name", "名称与摄像头重复")
+        return await self.publishers.begin(name, grant, offer, address)
+
+    async def unpublish(self, name: str, token: str | None, session_id: str) -> None:
+        """A publisher goes. Raises Refused."""
+        grant = self._tokens.check(token, "publish", name, self._now_s())
+        await self.publishers.leave(name, session_id, grant)
+
     def cameras(self, token: str | None) -> list[dict[str, Any]]:
         """What a token's holder may see. Raises Refused."""
         grant = self._tokens.check(token, "view", None, self._now_s())
-        names = [name for name in self.feeds if EVERY in grant.cameras or name in grant.cameras]
-        return [{"name": name, "redacted": self.feeds[name].redacted} for name in names]
+        every = {**self.feeds, **{name: one.feed for name, one in self.publishers.open.items()}}
+        return [
+            {"name": name, "redacted": feed.redacted}
+            for name, feed in every.items()
+            if EVERY in grant.cameras or name in grant.cameras
+        ]
 
     def counters(self) -> dict[str, int]:
         """Of all cameras, for the health message."""
@@ -82,12 +105,22 @@ class Live:
         return dict(total)
 
     def _feed(self, camera: str) -> Feed:
-        feed = self.feeds.get(camera)
+        published = self.publishers.open.get(camera)
+        feed = published.feed if published else self.feeds.get(camera)
         if feed is None:
             raise Refused(404, "camera", f"no camera {camera!r} is shown live here", "没有此摄像头的实时画面")
         return feed
+
+    def _published(self, name: str) -> Feed:
+        """A feed for somebody who sends pictures in. Raises Refused: hidden faces are asked for and cannot be."""
+        redact = self.settings.redact_published
+        if redact and self._redactors is None:
+            raise Refused(503, "redaction", "published pictures are to be redacted, and nothing here can", "无法遮挡")
+        return Feed(name, self.settings, asyncio.get_running_loop(), self._redactors if redact else None)
 
     async def _tick(self) -> None:
         while True:
             await asyncio.sleep(TICK_S)
             await self.sessions.tick()
+            await self.publishers.tick()
+            await self.sessions.end_of({one.feed for one in self.publishers.open.values()} | set(self.feeds.values()))

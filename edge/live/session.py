@@ -85,6 +85,12 @@ class Sessions:
         for feed in {session.feed for session in self._open.values()}:
             feed.watch(bool(feed.stream.viewers))
 
+    async def end_of(self, living: set[Feed]) -> None:
+        """End the viewers of what is published no more."""
+        for session in list(self._open.values()):
+            if session.feed not in living:
+                await self.end(session, "the source ended")
+
     async def end(self, session: Session, why: str) -> None:
         """Close one connection and note why; once."""
         if self._open.pop(session.id, None) is None:

@@ -18,6 +18,7 @@ class LiveSettings(Struct, frozen=True, forbid_unknown_fields=True):
     viewers_max: Annotated[int, Meta(ge=1, le=256)] = 20
     viewers_per_camera_max: Annotated[int, Meta(ge=1, le=256)] = 10
     publishers_max: Annotated[int, Meta(ge=0, le=16)] = 2
+    redact_published: bool = True
     sdp_bytes_max: Annotated[int, Meta(ge=1024, le=1024**2)] = 64 * 1024
     connect_s: Annotated[float, Meta(gt=0, le=120)] = 15.0
     idle_s: Annotated[float, Meta(gt=0, le=600)] = 20.0
