@@ -192,7 +192,7 @@ async def _read(track: Any, got: Watching) -> None:
         got.stamps.append(frame.pts)
 
 
-async def until(condition: Callable[[], object], timeout_s: float = 30.0, what: str = "condition") -> None:
+async def until(condition: Callable[[], object], timeout_s: float = 120.0, what: str = "condition") -> None:
     """Wait on the loop."""
     end = time.monotonic() + timeout_s
     while not condition():
