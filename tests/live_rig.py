@@ -71,7 +71,7 @@ class Rig:
     """One camera "north" from a file, served live. Use as a context manager."""
 
     def __init__(self, path: Path, redactors: Redactors | None = None, **settings: Any) -> None:
-        self.settings = LiveSettings(on=True, port=0, **settings)
+        self.settings = LiveSettings(on=True, port=0, redact_published=False, **settings)
         self.tokens = Tokens(KEY, frozenset(self.settings.revoked))
         self.database = path.with_suffix(".db")
         self._lock = threading.Lock()
@@ -98,6 +98,10 @@ class Rig:
         self.camera.stop()
         self.server.stop()
         self._conn.close()
+
+    def live_ends(self) -> None:
+        """Every session is closed at once, as by a restart."""
+        asyncio.run_coroutine_threadsafe(self.live.sessions.close(), self.feed.stream.loop).result(30.0)
 
     def cut(self, away: bool) -> None:
         """The camera goes away, or comes back as a new connection."""
@@ -158,7 +162,7 @@ class Watching:
 
 
 @asynccontextmanager
-async def viewer(rig: Rig, token: str | None = None) -> AsyncIterator[Watching]:
+async def viewer(rig: Rig, token: str | None = None, camera: str = "north") -> AsyncIterator[Watching]:
     """A WHEP viewer on aiortc. Fails when it is refused."""
     pc = RTCPeerConnection(RTCConfiguration(iceServers=[]))
     got = Watching(pc=pc)
@@ -170,7 +174,7 @@ async def viewer(rig: Rig, token: str | None = None) -> AsyncIterator[Watching]:
     await pc.setLocalDescription(await pc.createOffer())
     async with httpx.AsyncClient(base_url=rig.url) as http:
         answer = await http.post(
-            "/whep/north",
+            f"/whep/{camera}",
             content=pc.localDescription.sdp,
             headers={"Content-Type": "application/sdp", "Authorization": f"Bearer {token or rig.token()}"},
         )

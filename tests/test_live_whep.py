@@ -11,7 +11,8 @@ import httpx
 import msgspec
 import numpy as np
 import pytest
-from aiortc import RTCPeerConnection
+from aiortc import RTCPeerConnection, RTCSessionDescription
+from aiortc.contrib.media import MediaPlayer
 from live_rig import Rig, Watching, clip, number_in, until, viewer
 
 from detectors import Detections, RedactionError
@@ -252,5 +253,38 @@ def test_a_camera_that_was_away_is_shown_again_to_the_same_viewer(recording: Pat
                 assert len(got.numbers) == shown
                 rig.cut(False)
                 await until(lambda: len(got.numbers) > shown + 20, what="pictures after the return")
+
+    within(work())
+
+
+def test_who_may_publish_is_seen_as_a_camera_and_the_viewers_end_with_it(recording: Path) -> None:
+    async def work() -> None:
+        seen: list[int] = []
+        with Rig(recording) as rig:
+            rig.live.publishers._on_shot = lambda name, shot: seen.append(number_in(shot.luma))
+            sdp = (await offer()).replace("a=recvonly", "a=sendonly")
+            for status, token in ((401, None), (403, rig.token(cameras=["dock"]))):
+                assert (await post(rig, sdp, token, at="/whip/dock")).status_code == status
+            publish = rig.token(scope="publish", cameras=["*"])
+            assert (await post(rig, sdp, publish, at="/whip/north")).status_code == 409
+            player = MediaPlayer(str(recording))
+            pc = RTCPeerConnection()
+            pc.addTransceiver(player.video, direction="sendonly")
+            await pc.setLocalDescription(await pc.createOffer())
+            answer = await post(rig, pc.localDescription.sdp, publish, at="/whip/dock")
+            assert answer.status_code == 201, answer.text
+            assert (await post(rig, sdp, publish, at="/whip/dock")).status_code == 409
+            await pc.setRemoteDescription(RTCSessionDescription(answer.text, "answer"))
+            await until(lambda: len(seen) > 5, what="published pictures")
+            async with viewer(rig, rig.token(cameras=["dock"]), "dock") as got:
+                await until(lambda: len(got.numbers) > 5, what="the viewer's pictures")
+                assert set(got.numbers) <= set(range(500))
+                async with httpx.AsyncClient(base_url=rig.url) as http:
+                    gone = await http.delete(answer.headers["location"], headers={"Authorization": f"Bearer {publish}"})
+                assert gone.status_code == 200
+                await until(lambda: len(rig.live.sessions) == 0, what="the viewer's end")
+            await pc.close()
+            assert sorted(v.kind for v in read(rig.database)) == ["publish", "view"]
+            assert {v.ending for v in read(rig.database)} <= {"the publisher left", "the source ended"}
 
     within(work())

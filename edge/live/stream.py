@@ -115,7 +115,7 @@ class Stream:
     """The viewers of one camera. Everything runs on the event loop but `push`, which any thread may call."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, want_key: Callable[[], None]) -> None:
-        self._loop = loop
+        self.loop = loop
         self._want_key = want_key
         self._coming: deque[Unit] = deque(maxlen=UNITS_WAITING_MAX)
         self._key_asked_s = float("-inf")
@@ -141,7 +141,7 @@ class Stream:
         if wait_s <= 0:
             self._ask_now()
         elif self._key_later is None:
-            self._key_later = self._loop.call_later(wait_s, self._ask_now)
+            self._key_later = self.loop.call_later(wait_s, self._ask_now)
 
     def push(self, unit: Unit) -> None:
         """A new picture, from any thread. With the loop held up, the oldest are dropped, and everybody begins anew at a
@@ -174,7 +174,7 @@ class Stream:
     def _post(self, work: Callable[..., None], *args: str) -> None:
         """Nothing that a camera's thread hands over may fail there, even after the server's end."""
         try:
-            self._loop.call_soon_threadsafe(work, *args)
+            self.loop.call_soon_threadsafe(work, *args)
         except RuntimeError:
             self.counts["after_the_end"] += 1
 
