@@ -1,4 +1,4 @@
-"""The live page in a real browser: the picture comes and moves, boxes belong to their frames, it comes back by itself."""
+"""The live page in a real browser: the picture moves, boxes belong to their frames, it comes back by itself."""
 
 import threading
 import time
