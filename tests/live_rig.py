@@ -163,26 +163,30 @@ class Watching:
 
 @asynccontextmanager
 async def viewer(rig: Rig, token: str | None = None, camera: str = "north") -> AsyncIterator[Watching]:
-    """A WHEP viewer on aiortc. Fails when it is refused."""
-    pc = RTCPeerConnection(RTCConfiguration(iceServers=[]))
-    got = Watching(pc=pc)
+    """A WHEP viewer of a rig. Fails when it is refused."""
+    got = Watching()
+    async with watching(rig.url, token or rig.token(), camera, got):
+        yield got
+
+
+@asynccontextmanager
+async def watching(url: str, token: str, camera: str, got: Watching) -> AsyncIterator[None]:
+    """A WHEP viewer on aiortc that fills `got`. Fails when it is refused."""
+    pc = got.pc = RTCPeerConnection(RTCConfiguration(iceServers=[]))
     pc.addTransceiver("video", direction="recvonly")
     got.channel = pc.createDataChannel("meta", ordered=False, maxRetransmits=0)
     got.channel.on("message", got.notes.append)
     tasks: list[asyncio.Task[None]] = []
     pc.on("track", lambda track: tasks.append(asyncio.ensure_future(_read(track, got))))
     await pc.setLocalDescription(await pc.createOffer())
-    async with httpx.AsyncClient(base_url=rig.url) as http:
-        answer = await http.post(
-            f"/whep/{camera}",
-            content=pc.localDescription.sdp,
-            headers={"Content-Type": "application/sdp", "Authorization": f"Bearer {token or rig.token()}"},
-        )
+    headers = {"Content-Type": "application/sdp", "Authorization": f"Bearer {token}"}
+    async with httpx.AsyncClient(base_url=url) as http:
+        answer = await http.post(f"/whep/{camera}", content=pc.localDescription.sdp, headers=headers)
     assert answer.status_code == 201, answer.text
     got.location = answer.headers["location"]
     await pc.setRemoteDescription(RTCSessionDescription(answer.text, "answer"))
     try:
-        yield got
+        yield
     finally:
         for task in tasks:
             task.cancel()
