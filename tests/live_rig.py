@@ -1,6 +1,7 @@
 """A live view on real parts for tests: a file as a camera, the HTTP server, WHEP viewers made with aiortc."""
 
 import asyncio
+import secrets
 import sqlite3
 import threading
 import time
@@ -73,7 +74,7 @@ class Rig:
     def __init__(self, path: Path, redactors: Redactors | None = None, **settings: Any) -> None:
         self.settings = LiveSettings(on=True, port=0, redact_published=False, **settings)
         self.tokens = Tokens(KEY, frozenset(self.settings.revoked))
-        self.database = path.with_suffix(".db")
+        self.database = path.with_name(f"{secrets.token_hex(8)}.db")
         self._lock = threading.Lock()
         self._conn = sqlite3.connect(self.database, check_same_thread=False)
         self.now_s = time.time
