@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -21,6 +22,7 @@ CORNERS = [(0.2, 0.95, 0.0, 0.0), (0.85, 0.95, 0.0, 60e-6), (0.65, 0.45, 200e-6,
 def settings(folder: Path, port: int) -> Path:
     """Two cameras on one recording, without a broker; the second is redacted."""
     (folder / "rules.toml").write_bytes((REPOSITORY / "configs" / "rules.toml").read_bytes())
+    shutil.copytree(REPOSITORY / "configs" / "standard", folder / "standard")
     recording = clip(folder / "street.mp4", 20.0)
     text = f'device = "kiosk-1"\ndata = "data"\nrules = "rules.toml"\n[broker]\nport = {free_port()}\n'
     text += f"[live]\non = true\nport = {port}\nredacted_width_px_max = 320\n"

@@ -94,7 +94,8 @@ class Feed:
     def piece(self, piece: Piece) -> None:
         """A packet of the camera, on its thread."""
         with self._lock:
-            self._passing.add(piece)
+            if self._passing.add(piece):
+                self._timeline.restart()
             timestamp = self._timeline.stamp(stream_s(piece), piece.mono_s)
             if not self._watched or not self.passes:
                 return

@@ -26,14 +26,16 @@ class Passing:
         self.fit = False
         self.why_not = "no packet has come yet"
 
-    def add(self, piece: Piece) -> None:
-        """Look at a packet and keep it."""
-        if piece.format is not self._format:
+    def add(self, piece: Piece) -> bool:
+        """Look at a packet and keep it. True when it begins a new run of packets."""
+        new = piece.format is not self._format
+        if new:
             self._begin(piece.format)
         if self._pts_max is not None and piece.pts < self._pts_max and self.fit:
             self.fit, self.why_not = False, "its pictures are not sent in the order in which they are shown (B frames)"
         self._pts_max = piece.pts
         self._keep(piece)
+        return new
 
     def unit(self, piece: Piece, timestamp: int) -> Unit:
         """For viewers. Raises NotH264."""

@@ -90,8 +90,6 @@ def _refuse_odd(offer: str, direction: str) -> None:
         words = f"the offer has more than {MEDIA_MAX} sections or {CANDIDATES_MAX} candidates"
         raise Refused(400, "offer", words, "SDP 的媒体段或候选地址过多")
     if not any(line.startswith("a=fingerprint:") for line in lines):
-        raise Refused(
-            400, "offer", "the offer has no DTLS fingerprint; nothing is sent unencrypted", "SDP 缺少 DTLS 指纹"
-        )
+        raise Refused(400, "offer", "no DTLS fingerprint; nothing is sent unencrypted", "SDP 缺少 DTLS 指纹")
     if f"a={direction}" not in lines and "a=sendrecv" not in lines:
         raise Refused(400, "offer", f"the offer must say a={direction}", f"SDP 须含 a={direction}")

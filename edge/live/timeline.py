@@ -23,6 +23,7 @@ class Timeline:
     def __init__(self, origin: int) -> None:
         self._origin = origin
         self._zero: Moment | None = None
+        self._anew = False
         self._base = 0
         self._last = -LEAST_STEP
         self._by_stream: OrderedDict[int, int] = OrderedDict()
@@ -35,12 +36,21 @@ class Timeline:
         known = self._by_stream.get(key)
         if known is not None and abs(self._moments[known].mono_s - mono_s) < JUMP_S:
             return known
-        if self._zero is None or abs((stream_s - self._zero.stream_s) - (mono_s - self._zero.mono_s)) > JUMP_S:
+        if (
+            self._zero is None
+            or self._anew
+            or abs((stream_s - self._zero.stream_s) - (mono_s - self._zero.mono_s)) > JUMP_S
+        ):
             self._rebase(stream_s, mono_s)
         assert self._zero is not None
         ticks = self._base + round((stream_s - self._zero.stream_s) * RATE)
         self._last = max(self._last, ticks)
         return self._note(key, (self._origin + ticks) & 0xFFFFFFFF, Moment(stream_s, mono_s))
+
+    def restart(self) -> None:
+        """A new connection: its times have nothing to do with those before."""
+        self._by_stream.clear()
+        self._anew = True
 
     def of(self, stream_s: float) -> int | None:
         """The timestamp of a frame that was stamped not long ago, None for any other."""
@@ -56,6 +66,7 @@ class Timeline:
             waited = round((mono_s - self._zero.mono_s) * RATE)
             self._base = max(self._last + LEAST_STEP, self._base + waited)
         self._zero = Moment(stream_s, mono_s)
+        self._anew = False
         self._by_stream.clear()
 
     def _note(self, key: int, timestamp: int, moment: Moment) -> int:
