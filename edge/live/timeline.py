@@ -36,11 +36,7 @@ class Timeline:
         known = self._by_stream.get(key)
         if known is not None and abs(self._moments[known].mono_s - mono_s) < JUMP_S:
             return known
-        if (
-            self._zero is None
-            or self._anew
-            or abs((stream_s - self._zero.stream_s) - (mono_s - self._zero.mono_s)) > JUMP_S
-        ):
+        if self._anew or self._off(stream_s, mono_s):
             self._rebase(stream_s, mono_s)
         assert self._zero is not None
         ticks = self._base + round((stream_s - self._zero.stream_s) * RATE)
@@ -59,6 +55,10 @@ class Timeline:
     def moment(self, timestamp: int) -> Moment | None:
         """Which frame a timestamp belongs to, None when that is too long ago or never was."""
         return self._moments.get(timestamp)
+
+    def _off(self, stream_s: float, mono_s: float) -> bool:
+        zero = self._zero
+        return zero is None or abs((stream_s - zero.stream_s) - (mono_s - zero.mono_s)) > JUMP_S
 
     def _rebase(self, stream_s: float, mono_s: float) -> None:
         if self._zero is not None:
