@@ -55,6 +55,7 @@ def ratio(way: str, size: tuple[int, int], seconds: float, repeats: int, viewers
     """Processor seconds per second of watching, nobody, one and many viewers in turn."""
     took: dict[int, list[float]] = {0: [], 1: [], viewers: []}
     got: dict[int, list[float]] = {1: [], viewers: []}
+    each: dict[int, list[float]] = {1: [], viewers: []}
     for i in range(repeats):
         counts = [0, 1, viewers]
         for count in counts[i % 3 :] + counts[: i % 3]:
@@ -62,10 +63,13 @@ def ratio(way: str, size: tuple[int, int], seconds: float, repeats: int, viewers
             took[count].append(ran.cpu_s_per_s)
             if count:
                 got[count].append(ran.pictures_per_viewer_s)
+                each[count].append(ran.cpu_ms_per_picture)
     medians = {count: round(median(values), 4) for count, values in took.items()}
     return {
         "cpu_s_per_s": {f"viewers_{count}": medians[count] for count in took},
         "spread": {f"viewers_{n}": [round(min(v), 4), round(max(v), 4)] for n, v in took.items()},
         "pictures_per_viewer_s": {f"viewers_{n}": round(median(v), 1) for n, v in got.items()},
+        "cpu_ms_per_picture": {f"viewers_{n}": round(median(v), 3) for n, v in each.items()},
         "ratio": round(medians[viewers] / medians[1], 3),
+        "ratio_per_picture": round(median(each[viewers]) / median(each[1]), 3) if median(each[1]) else None,
     }

@@ -79,7 +79,7 @@ class Player(threading.Thread):
 
     def __init__(self, path: Path, feed: Feed, decode: bool) -> None:
         super().__init__(name="bench-camera", daemon=True)
-        self._path, self._feed, self._decode = path, feed, decode
+        self._path, self.feed, self._decode = path, feed, decode
         self._ending = threading.Event()
         self.sent: dict[int, float] = {}
 
@@ -95,7 +95,7 @@ class Player(threading.Thread):
 
     def _once(self) -> None:
         began, shown = time.monotonic(), 0
-        tap = Tap(self._feed.piece)
+        tap = Tap(self.feed.piece)
         with av.open(str(self._path)) as container:
             stream = container.streams.video[0]
             stream.codec_context.thread_count = 1
@@ -116,7 +116,7 @@ class Player(threading.Thread):
         now = time.monotonic()
         assert frame.time is not None
         self.sent[round(frame.time * FPS)] = now
-        self._feed.shot(Shot(Picture(frame), datetime.now(UTC), now, count, frame.time))
+        self.feed.shot(Shot(Picture(frame), datetime.now(UTC), now, count, frame.time))
 
 
 @contextmanager
