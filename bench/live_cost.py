@@ -14,8 +14,8 @@ from bench.live_rig import CAMERA, serving
 
 @dataclass(frozen=True)
 class Cost:
-    """Processor seconds per second of watching, and milliseconds per picture that was made (0 without viewers: none is),
-    which a busy machine disturbs less; pictures per second that each viewer got."""
+    """Processor seconds per second of watching, and milliseconds per picture that was made (0 without viewers), which
+    a busy machine disturbs less; pictures per second that each viewer got."""
 
     cpu_s_per_s: float
     cpu_ms_per_picture: float
