@@ -47,13 +47,19 @@ def latency(way: str, size: tuple[int, int], seconds: float) -> dict[str, Any]:
         page.wait_for_timeout(seconds * 1000)
         seen = page.evaluate("window.seen")
         browser.close()
-    late = [row[1] - (player.sent[row[0]] + ahead) * 1e3 for row in seen if row[0] in player.sent]
+    late = [ms for number, shown_ms in seen if (ms := _late(player.sent[number], shown_ms / 1e3 - ahead)) is not None]
     return {
         **spread(late),
         "pictures": len(late),
         "unread": len(seen) - len(late),
         "per_s": round(len(late) / seconds, 1),
     }
+
+
+def _late(sent: list[float], shown_s: float) -> float | None:
+    """Milliseconds since this number was last sent; the recording goes round and round."""
+    before = [at for at in sent if at <= shown_s]
+    return (shown_s - before[-1]) * 1e3 if before else None
 
 
 def spread(values: list[float]) -> dict[str, float | None]:

@@ -6,6 +6,7 @@ import secrets
 import sqlite3
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -75,13 +76,13 @@ def encoded(path: Path, size: tuple[int, int], seconds: float, b_frames: int) ->
 
 class Player(threading.Thread):
     """A camera's connection: each packet in its time, decoded where that is needed, as `edge.watch.camera` does it.
-    `sent`: when each picture was given to the live path, by its number (monotonic seconds)."""
+    `sent`: when each picture was given to the live path, by its number (monotonic seconds, once a round)."""
 
     def __init__(self, path: Path, feed: Feed, decode: bool) -> None:
         super().__init__(name="bench-camera", daemon=True)
         self._path, self.feed, self._decode = path, feed, decode
         self._ending = threading.Event()
-        self.sent: dict[int, float] = {}
+        self.sent: defaultdict[int, list[float]] = defaultdict(list)
 
     def end(self) -> None:
         """Stop playing."""
@@ -106,7 +107,7 @@ class Player(threading.Thread):
                 if self._ending.wait(max(0.0, due - time.monotonic())):
                     return
                 if not self._decode and packet.pts is not None:
-                    self.sent[round(packet.pts * packet.time_base * FPS)] = time.monotonic()
+                    self.sent[round(packet.pts * packet.time_base * FPS)].append(time.monotonic())
                 tap(packet)
                 for frame in stream.codec_context.decode(packet) if self._decode else []:
                     shown += 1
@@ -115,7 +116,7 @@ class Player(threading.Thread):
     def _show(self, frame: av.VideoFrame, count: int) -> None:
         now = time.monotonic()
         assert frame.time is not None
-        self.sent[round(frame.time * FPS)] = now
+        self.sent[round(frame.time * FPS)].append(now)
         self.feed.shot(Shot(Picture(frame), datetime.now(UTC), now, count, frame.time))
 
 
