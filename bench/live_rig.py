@@ -14,6 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory, gettempdir
 
 import av
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -46,7 +47,7 @@ def numbered(base: NDArray[np.uint8], number: int) -> NDArray[np.uint8]:
 
 def kept(size: tuple[int, int], b_frames: int) -> Path:
     """The camera's recording, made once."""
-    path = Path(gettempdir()) / "zhuomu-bench" / f"live-{size[0]}x{size[1]}-{b_frames}.mp4"
+    path = Path(gettempdir()) / "zhuomu-bench" / f"live-noisy-{size[0]}x{size[1]}-{b_frames}.mp4"
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         made = encoded(path.with_suffix(f".{secrets.token_hex(4)}.mp4"), size, CLIP_S, b_frames)
@@ -55,10 +56,12 @@ def kept(size: tuple[int, int], b_frames: int) -> Path:
 
 
 def encoded(path: Path, size: tuple[int, int], seconds: float, b_frames: int) -> Path:
-    """A camera's stream: numbered, a GOP of 2 s, 4 Mbit/s, a thing that moves before a mosaic."""
+    """A camera's stream: numbered, a GOP of 2 s, 4 Mbit/s, a thing that moves before a mosaic, and a sensor's
+    noise, so that the encoder has as much to do and sends as much as its rate allows."""
     rng = np.random.default_rng(1)
     width, height = size
     base = np.asarray(rng.integers(60, 160, (height // 16, width // 16, 3)), np.uint8).repeat(16, 0).repeat(16, 1)
+    noise = [np.asarray(rng.integers(0, 24, base.shape), np.uint8) for _ in range(5)]
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=FPS, bit_rate=4_000_000)
         stream.width, stream.height, stream.pix_fmt = base.shape[1], base.shape[0], "yuv420p"
@@ -66,7 +69,7 @@ def encoded(path: Path, size: tuple[int, int], seconds: float, b_frames: int) ->
         options = {"preset": "superfast", "g": gop, "keyint_min": gop, "sc_threshold": "0", "bf": str(b_frames)}
         stream.options = {**options, **({} if b_frames else {"tune": "zerolatency"})}
         for number in range(round(seconds * FPS)):
-            image = numbered(base, number)
+            image = numbered(np.asarray(cv2.add(base, noise[number % len(noise)]), np.uint8), number)
             left = number * 9 % (width - 200)
             image[height // 2 : height // 2 + 200, left : left + 160] = (40, 90, 200)
             container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="bgr24")))
