@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -31,6 +32,9 @@ from edge.watch.camera import Camera, Shot
 from edge.watch.evidence import EvidenceMaker, Sealed
 from edge.watch.source import NETWORK, Source, Transport, check
 from edge.wire import Look, Verdict, Verify
+
+if TYPE_CHECKING:
+    from edge.kiosk.onair import OnAir
 
 DETECT_SCORE_MIN = 0.15
 DRAIN_S = 10.0
@@ -76,7 +80,8 @@ class Kiosk:
         sealed = Sealed(data / "originals", settings.originals_bytes_max, settings.free_bytes_min)
         self.evidence = EvidenceMaker(Redactor(), sealed)
         self._chain = Chain(data / "evidence", device_key(data), settings.device)
-        self._footage = Footage(settings, data)
+        self._onair = _onair(settings, data, self.outbox) if settings.live.on else None
+        self._footage = Footage(settings, data, self._onair.takers if self._onair else None)
         anchors = data / "anchors"
         anchors.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.link = Link(
@@ -98,6 +103,7 @@ class Kiosk:
             anchors,
             chain=self._chain,
             rings=self._footage.rings,
+            saw=self._onair.saw if self._onair else None,
         )
         self._tools.sightings.limits = SightingLimits(settings.sightings_rows_max, settings.sightings_days_max)
         origin = Origin(settings.device, detector.model_name, detector.model_sha256)
@@ -109,6 +115,7 @@ class Kiosk:
                 replace(source, on_packet=self._footage.taps.get(c.name)),
                 loop=c.loop,
                 rate=gate.rate() if gate else None,
+                on_shot=self._onair.shots.get(c.name) if self._onair else None,
             )
             for c, source in zip(settings.camera, sources, strict=True)
         ]
@@ -124,6 +131,8 @@ class Kiosk:
         self.care.begin(self.link, self.counters, lambda: self._rules.book.version, self._model)
         self.link.start()
         self._footage.start()
+        if self._onair is not None:
+            self._onair.start(self._cameras)
         for camera in self._cameras:
             camera.start()
         try:
@@ -145,6 +154,7 @@ class Kiosk:
             **self._tools.prover.counters,
             **self._chain.counters,
             **self._footage.counters(),
+            **(self._onair.counters() if self._onair else {}),
         }
 
     def _heal(self) -> None:
@@ -196,6 +206,8 @@ class Kiosk:
         self.care.end()
         for camera in self._cameras:
             camera.stop()
+        if self._onair is not None:
+            self._onair.stop()
         self._footage.stop()
         until = time.monotonic() + FINISH_S
         for watcher in self._watchers.values():
@@ -244,6 +256,13 @@ class Kiosk:
     def _queues(self) -> dict[str, float]:
         """What waits inside, beside the outbox."""
         return {"pictures": float(self._tools.desk.waiting), "checks": float(len(self._asked_queue))}
+
+
+def _onair(settings: KioskSettings, data: Path, outbox: Outbox) -> "OnAir":
+    """A kiosk without live view carries nothing of WebRTC's libraries in memory."""
+    from edge.kiosk.onair import OnAir
+
+    return OnAir(settings, data, outbox)
 
 
 def _source(spec: str, transport: Transport) -> Source:

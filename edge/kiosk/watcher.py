@@ -98,6 +98,8 @@ class Watcher:
     def settle(self, shot: Shot, plan: Plan, fault: str, found: Detections) -> None:
         """What the network found where it looked."""
         sightings, blockers = _sort(found)
+        if self._tools.saw is not None and (plan.whole or len(found)):
+            self._tools.saw(self.camera.name, shot, found, plan.whole)
         if not fault:
             self._remember([s for s in sightings if s.score >= SIGHTING_SCORE_MIN], blockers, shot, found, plan)
         if plan.whole:

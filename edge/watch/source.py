@@ -47,10 +47,11 @@ class SourceError(RuntimeError):
 
 @dataclass(frozen=True)
 class Frame:
-    """One picture. `media_s` seconds since the source's own beginning."""
+    """One picture. `media_s` seconds since the source's own beginning; `stream_s` its packet's own."""
 
     picture: Image | Picture
     media_s: float
+    stream_s: float | None = None
 
     @property
     def image(self) -> Image:
@@ -143,7 +144,7 @@ def _decoded(
         for frame in decoder.feed(packet):
             at = frame.time if frame.time is not None else number / FPS_WITHOUT_PTS
             first = at if first is None else first
-            yield Frame(Picture(frame), at - first)
+            yield Frame(Picture(frame), at - first, frame.time)
             came_s = time.monotonic()
         if source.live and time.monotonic() - came_s > NO_PICTURE_S:
             raise SourceError(f"{source.spec}: sends data but no picture for {NO_PICTURE_S:.0f} s", "no_picture")
