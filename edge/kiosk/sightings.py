@@ -1,6 +1,7 @@
 """The log of stored sightings: what each place saw, thinned and bounded, so that rules can be replayed over it."""
 
 import sqlite3
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -98,6 +99,10 @@ class SightingLog:
             self._flushed_s = shot.mono_s
             if self._waiting:
                 self.flush()
+
+    def shift(self, spots: Iterable[Spot], by: timedelta) -> None:
+        """The wall clock was set (`PlaceMemory.shift`): confirmations of these places go on."""
+        self._confirmations.shift([spot.spot_id for spot in spots], by // timedelta(microseconds=1))
 
     def filing(self, candidate: Candidate, spot: Within) -> Within:
         """For Outbox.put(within=...): the spot, the candidate's own row and the sightings that led to it."""
