@@ -127,6 +127,8 @@ def _video(source: Source, decoding: "Decoding") -> Iterator[Frame]:
                 raise SourceError(f"{spec}: has no video stream; give a file or camera with pictures", "no_video")
             stream = container.streams.video[0]
             stream.thread_type = "SLICE" if source.live else "AUTO"
+            if source.live:
+                stream.codec_context.thread_count = 1  # with more, FFmpeg does not tell which pictures it patched up
             yield from _decoded(source, container, stream, decoding(stream))
     except (av.FFmpegError, OSError) as error:
         raise SourceError(f"{spec}: {_words(spec, error)}", _reason(error)) from error
