@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import signal
 import sqlite3
@@ -28,7 +29,7 @@ NO_PORT = 1
 READY_S = 120.0
 END_S = 300.0
 LIFE_S = (0.0, 1.5)  # from "ready" to the kill; EARLY of the kills come before that, while the process starts
-EARLY, EARLY_S = 0.15, 2.0
+EARLY, EARLY_S = 0.15, 0.2
 SURPLUS = 0.8  # things a kill: some lives file several, some none
 
 
@@ -41,34 +42,57 @@ class Victim:
 
     def __init__(self, folder: Path, things: int, every_s: float, port: int) -> None:
         self.folder = folder
-        began = time.time()
-        self._command = [sys.executable, "-m", "bench.stage", *map(str, (folder, things, every_s, began, port))]
+        command = [sys.executable, "-m", "bench.stage", *map(str, (folder, things, every_s, time.time(), port))]
+        self._log = (folder.parent / "kiosk.log").open("ab")
+        self._mother = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._log)
+
+    def close(self) -> None:
+        """End the process that makes the others."""
+        assert self._mother.stdin is not None and self._mother.stdout is not None
+        self._mother.stdin.close()
+        self._mother.wait(READY_S)
+        self._mother.stdout.close()
+        self._log.close()
 
     def live(self, seconds: float, early: bool) -> None:
-        """Start it; SIGKILL so many seconds after it said that it is ready, or with `early` after its start."""
-        process = subprocess.Popen(self._command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-        assert process.stdout is not None
+        """Start it; SIGKILL so many seconds after it said that it is ready, or with `early` after its birth."""
+        pid = self._begin()
         try:
-            if not early and process.stdout.readline() != "ready\n":
-                raise NotFiled(f"the kiosk did not start again after a kill: see {self.folder}")
+            if not early:
+                self._hear("ready")
             time.sleep(seconds)
         finally:
-            process.send_signal(signal.SIGKILL)
-            process.wait()
-            process.stdout.close()
+            _kill(pid)
 
     def until(self, things: int, drained: bool) -> None:
         """Let it live until it has filed so many, and has a receipt for each. Raises NotFiled."""
-        process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        pid = self._begin()
         deadline = time.monotonic() + END_S
         try:
             while self.filed() < things or (drained and self.rows("select 1 from outbox limit 1")):
-                if time.monotonic() > deadline or process.poll() is not None:
-                    raise NotFiled(f"{self.filed()} of {things} things are filed after {END_S:g} s; see {self.folder}")
+                if time.monotonic() > deadline or not _lives(pid):
+                    raise NotFiled(f"{self.filed()} of {things} things are filed in the end: {self._last_words()}")
                 time.sleep(0.2)
         finally:
-            process.kill()
-            process.wait()
+            _kill(pid)
+
+    def _begin(self) -> int:
+        assert self._mother.stdin is not None
+        self._mother.stdin.write(b".")
+        self._mother.stdin.flush()
+        return self._hear("born")
+
+    def _hear(self, what: str) -> int:
+        """The next line of that sort; what an early victim still said is passed over."""
+        assert self._mother.stdout is not None
+        while line := self._mother.stdout.readline().decode():
+            pid, _, word = line.strip().partition(" ")
+            if word == what:
+                return int(pid)
+        raise NotFiled(f"the kiosk's process does not start: {self._last_words()}")
+
+    def _last_words(self) -> str:
+        return (self.folder.parent / "kiosk.log").read_text(encoding="utf-8").strip()[-500:]
 
     def filed(self) -> int:
         """Candidates that its own log of filed cases knows."""
@@ -83,6 +107,22 @@ class Victim:
             return []
 
 
+def _kill(pid: int) -> None:
+    """And wait until it is gone: the next one must find nobody in its files."""
+    if _lives(pid):
+        os.kill(pid, signal.SIGKILL)
+    while _lives(pid):
+        time.sleep(0.001)
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
 def measure(kills: int, seed: int, with_centre: bool = True) -> dict[str, Any]:
     """Raises NotFiled, NoCentre. `with_centre`: a broker and a gateway take what the kiosk sends meanwhile."""
     rng = random.Random(seed)
@@ -92,13 +132,13 @@ def measure(kills: int, seed: int, with_centre: bool = True) -> dict[str, Any]:
         (home / "kiosk").mkdir()
         with centre(home / "centre") if with_centre else nullcontext() as made:
             victim = Victim(home / "kiosk", things, 1.0, made.mqtt_port if made else NO_PORT)
-            began = time.monotonic()
-            early = 0
-            for _ in range(kills):
-                soon = rng.random() < EARLY
-                early += soon
-                victim.live(rng.uniform(0.0, EARLY_S) if soon else rng.uniform(*LIFE_S), soon)
-            victim.until(things, drained=made is not None)
+            began, early = time.monotonic(), 0
+            with closing(victim):
+                for _ in range(kills):
+                    soon = rng.random() < EARLY
+                    early += soon
+                    victim.live(rng.uniform(0.0, EARLY_S) if soon else rng.uniform(*LIFE_S), soon)
+                victim.until(things, drained=made is not None)
             told = _judged(victim, things)
             if made is not None:
                 told |= _at_the_centre(made, things)

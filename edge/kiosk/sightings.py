@@ -32,6 +32,7 @@ GAP_SHARE = 0.05  # of the dwell: the longer a thing stands, the less often it i
 FLUSH_EVERY_S = 10.0
 ROWS_WAITING_MAX = 5000
 PLACES_MAX = 5000
+RESTING_FLUSHES = 360
 PLACE_KEPT_US = 3600 * 1_000_000
 
 log = structlog.get_logger()
@@ -66,6 +67,7 @@ class SightingLog:
         self._due_us: dict[str, int] = {}
         self._confirmations = Confirmations(self._history)
         self._flushed_s: float | None = None
+        self._resting = 0
         outbox.transact(create)
         self._rows = int(str(outbox.query("select count(*) from sighting")[0][0]))
 
@@ -101,7 +103,9 @@ class SightingLog:
                 self.flush()
 
     def shift(self, spots: Iterable[Spot], by: timedelta) -> None:
-        """The wall clock was set (`PlaceMemory.shift`): confirmations of these places go on."""
+        """The wall clock was set (`PlaceMemory.shift`): confirmations of these places go on, and for an hour no row
+        goes for its age, by a clock that may be set again."""
+        self._resting = RESTING_FLUSHES
         self._confirmations.shift([spot.spot_id for spot in spots], by // timedelta(microseconds=1))
 
     def filing(self, candidate: Candidate, spot: Within) -> Within:
@@ -135,7 +139,8 @@ class SightingLog:
         if self.limits.rows_max:
             rows += insert(conn, self._waiting, self._settings, [])
         oldest = datetime.now(UTC) - timedelta(days=self.limits.days_max)
-        gone = trim(conn, rows - self.limits.rows_max, microseconds(oldest))
+        gone = trim(conn, rows - self.limits.rows_max, 0 if self._resting else microseconds(oldest))
+        self._resting = max(0, self._resting - 1)
         self.counters["sightings_trimmed"] += gone
         self._rows = rows - gone
 
