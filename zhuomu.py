@@ -26,6 +26,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "bench kiosk": ("bench.kiosk", "kiosk", "What watching a street costs and finds, three ways. 岗亭开销与检出。"),
     "bench backlog": ("bench.backlog", "backlog", "A week offline drains. 断网积压。"),
     "bench kills": ("bench.kills", "kills", "A kiosk killed again and again. 随机强杀。"),
+    "bench soak": ("bench.soak", "soak", "Memory and handles over time. 长时间运行。"),
     "bench drone": ("bench.drone", "drone", "Places from the air, plans: how good. 航拍定位与航线。"),
     "wire": ("edge.wire.cli", "wire", "Write the contract's JSON Schema and AsyncAPI files. 接口文件。"),
 }
