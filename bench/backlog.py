@@ -65,7 +65,9 @@ class WatchedOutbox(Outbox):
 
 def a_candidate(number: int, at: datetime) -> Candidate:
     """Of a real one's size; each is a thing of its own, some 100 m from the next."""
-    place = Place(lat=30.0 + number % 1000 / 100, lon=110.0 + number // 1000 / 100, error_major_m=1.0, error_minor_m=0.5)
+    place = Place(
+        lat=30.0 + number % 1000 / 100, lon=110.0 + number // 1000 / 100, error_major_m=1.0, error_minor_m=0.5
+    )
     return Candidate(
         device=DEVICE,
         epoch="00000000",
@@ -145,7 +147,10 @@ def _drain(link: Link, watch: Watch, count: int) -> float:
     peak, number, seen, seen_s = 0.0, count, -1, time.monotonic()
     while not watch.old <= watch.came_s.keys():
         number += 1
-        for what, message in (("candidate", a_candidate(number, datetime.now(UTC))), ("verdict", a_verdict(number, datetime.now(UTC)))):
+        for what, message in (
+            ("candidate", a_candidate(number, datetime.now(UTC))),
+            ("verdict", a_verdict(number, datetime.now(UTC))),
+        ):
             now_s = time.monotonic()
             (seq,) = link.send(message)
             watch.put_s[seq] = now_s
@@ -172,7 +177,9 @@ def _told(watch: Watch, began_s: float, link: Link) -> dict[str, Any]:
         "sent": link.counters.sent,
         "sent_again": link.counters.sent - len(watch.came_s),
         "oldest_half_in_first_quarter": round(sum(seq < edge for seq in quarter) / len(quarter), 3),
-        "latency_s": {what: _spread([watch.came_s[s] - watch.put_s[s] for s in seqs]) for what, seqs in watch.live.items()},
+        "latency_s": {
+            what: _spread([watch.came_s[s] - watch.put_s[s] for s in seqs]) for what, seqs in watch.live.items()
+        },
     }
 
 

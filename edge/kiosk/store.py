@@ -82,7 +82,6 @@ class KioskStore:
 
         return work
 
-
     def _pay(self, conn: sqlite3.Connection, ahead_s: float | None) -> None:
         _save(conn, [spot for spot in self._owed.values() if spot is not None])
         gone = [(name,) for name, spot in self._owed.items() if spot is None]

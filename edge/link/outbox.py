@@ -166,9 +166,7 @@ class Outbox:
         with self._lock:
             return self._db.conn.execute("select seq, channel, code, reason from shelf order by seq").fetchall()
 
-    def _some(
-        self, way: Literal["asc", "desc"], urgency: int, count: int, beyond: Collection[int]
-    ) -> list[Pending]:
+    def _some(self, way: Literal["asc", "desc"], urgency: int, count: int, beyond: Collection[int]) -> list[Pending]:
         if count <= 0:
             return []
         sql = f"select seq, size_bytes from outbox where urgency = ? order by seq {way} limit ?"

@@ -78,7 +78,9 @@ class BeforePictures:
 
     def shift(self, by: timedelta) -> None:
         """The wall clock was set (`PlaceMemory.shift`): before stays before."""
-        moved = {past: replace(past, at=past.at + by) for past in [*self._recent, *(h.past for h in self._held.values())]}
+        moved = {
+            past: replace(past, at=past.at + by) for past in [*self._recent, *(h.past for h in self._held.values())]
+        }
         self._recent = deque((moved[past] for past in self._recent), maxlen=KEPT)
         self._held = {name: _Held(h.first_seen + by, moved[h.past]) for name, h in self._held.items()}
 

@@ -1,7 +1,7 @@
 """Which packets of a stream are decoded: all of them, or key frames alone until somebody wants to see more."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -17,7 +17,9 @@ STEP_S_UNKNOWN = 0.04  # between packets that carry no time
 GOP_BYTES_MAX = 8 * 1024**2  # of one camera's packets since its last key frame
 SHORT_GOPS = 3  # that many in a row and a stream counts no longer as one with long GOPs
 NEARLY = 0.9  # of base_s: key frames come a little early at times
-WITHHELD_MAX = 250  # pictures in a row, 10 s of 25 a second: a stream that refreshes itself has no key frame to wait for
+WITHHELD_MAX = (
+    250  # pictures in a row, 10 s of 25 a second: a stream that refreshes itself has no key frame to wait for
+)
 
 
 @dataclass(frozen=True)
@@ -160,3 +162,30 @@ class Decoder:
             else:
                 given.append(frame)
         return given
+
+
+def whole_keys(packets: Iterable[Packet]) -> Iterator[Packet]:
+    """A live stream's packets, with each key frame in one piece.
+
+    Some servers (GStreamer's) send stream parameters before every slice of a key frame, and FFmpeg then takes each slice
+    for a picture of its own, the rest of it patched up. A key frame therefore waits for the packet behind it.
+    """
+    held: Packet | None = None
+    for packet in packets:
+        if held is not None and packet.size and packet.is_keyframe and packet.pts == held.pts:
+            held = _both(held, packet)
+            continue
+        if held is not None:
+            yield held
+        held = packet if packet.size and packet.is_keyframe and packet.pts is not None else None
+        if held is None:
+            yield packet
+    if held is not None:
+        yield held
+
+
+def _both(first: Packet, second: Packet) -> Packet:
+    made = Packet(bytes(first) + bytes(second))
+    made.pts, made.dts, made.time_base, made.duration = first.pts, first.dts, first.time_base, first.duration
+    made.is_keyframe, made.stream = True, first.stream
+    return made
