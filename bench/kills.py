@@ -1,4 +1,4 @@
-"""`zhuomu bench kills`: a kiosk killed at random moments, again and again; what of its cases is lost, doubled, broken."""
+"""`zhuomu bench kills`: a kiosk killed at random moments, again and again: what is lost, doubled, broken."""
 
 from __future__ import annotations
 

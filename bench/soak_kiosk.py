@@ -1,4 +1,4 @@
-"""The kiosk of a soak, as `zhuomu kiosk` runs it: `python -m bench.soak_kiosk FILE KIB_S`; more than 0 leaks so much."""
+"""The kiosk of a soak, as `zhuomu kiosk` runs it: `python -m bench.soak_kiosk FILE KIB_S`; above 0 it leaks so much."""
 
 from __future__ import annotations
 

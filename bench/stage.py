@@ -15,6 +15,7 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -55,15 +56,15 @@ class Things:
         self._every_s = every_s
         self._began = began
 
-    def detect(self, image: Image) -> Detections:
+    def detect(self, image_bgr: Image) -> Detections:
         """Those that have come."""
         come = min(len(self._boxes), 1 + int((time.time() - self._began) / self._every_s))
         boxes = self._boxes[:come]
         return Detections.of(boxes, np.full(come, 0.9, np.float32), np.zeros(come, np.int32), self.names)
 
-    def detect_batch(self, images: list[Image]) -> list[Detections]:
+    def detect_batch(self, images_bgr: Sequence[Image]) -> list[Detections]:
         """One after the other."""
-        return [self.detect(image) for image in images]
+        return [self.detect(image) for image in images_bgr]
 
 
 class LetThrough:

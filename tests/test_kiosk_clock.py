@@ -1,4 +1,4 @@
-"""The wall clock is set while a kiosk watches: no case is lost, doubled or made by it, and nothing is deleted for it."""
+"""The wall clock is set while a kiosk watches: no case is lost, doubled or made by it, nothing deleted."""
 
 import os
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""The real kiosk node with cameras that are cut and garbled in the middle: it watches on, files nothing false, says so."""
+"""The real kiosk node with cameras that are cut and garbled in the middle: it watches on, and says so."""
 
 import threading
 from collections.abc import Iterator

@@ -54,7 +54,7 @@ def test_a_camera_gives_pictures_over_both_transports(url: str, transport: Trans
 
 def test_a_key_frame_that_comes_in_slices_is_given_whole(url: str, tmp_path: Path) -> None:
     """The server sends each slice of a key frame with stream parameters before it. Every key frame that is given is the
-    clip's own, to the last line, and none is counted as damaged but a first one that began before its time was known."""
+    clip's own, to the last line, and none counts as damaged but a first one that began before its time was known."""
     camera = Camera("c", Source(url), rate=BaseRate(base_s=1.0))
     camera.start()
     shots = []

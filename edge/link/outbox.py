@@ -172,7 +172,8 @@ class Outbox:
         sql = f"select seq, size_bytes from outbox where urgency = ? order by seq {way} limit ?"
         with self._lock:
             rows = self._db.conn.execute(sql, (urgency, count + len(beyond))).fetchall()
-            wanted, size = [], 0
+            wanted: list[int] = []
+            size = 0
             for seq, length in rows:
                 if len(wanted) >= count or (wanted and size + length > READ_BYTES_MAX):
                     break

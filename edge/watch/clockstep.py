@@ -1,4 +1,4 @@
-"""The wall clock may be set while a kiosk watches: how far it was moved, so that no dwell is measured across the step."""
+"""The wall clock may be set while a kiosk watches: by how much, so that no dwell is measured across it."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta

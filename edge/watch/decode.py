@@ -167,8 +167,8 @@ class Decoder:
 def whole_keys(packets: Iterable[Packet]) -> Iterator[Packet]:
     """A live stream's packets, with each key frame in one piece.
 
-    Some servers (GStreamer's) send stream parameters before every slice of a key frame, and FFmpeg then takes each slice
-    for a picture of its own, the rest of it patched up. A key frame therefore waits for the packet behind it.
+    Some servers (GStreamer's) send stream parameters before every slice of a key frame, and FFmpeg then takes each for
+    a picture of its own, the rest of it patched up. A key frame therefore waits for the packet behind it.
     """
     held: Packet | None = None
     for packet in packets:
@@ -185,7 +185,7 @@ def whole_keys(packets: Iterable[Packet]) -> Iterator[Packet]:
 
 
 def _both(first: Packet, second: Packet) -> Packet:
-    made = Packet(bytes(first) + bytes(second))
+    made: Packet = av.Packet(bytes(first) + bytes(second))
     made.pts, made.dts, made.time_base, made.duration = first.pts, first.dts, first.time_base, first.duration
     made.is_keyframe, made.stream = True, first.stream
     return made
