@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias, cast
 
 import av
 
@@ -185,7 +185,7 @@ def whole_keys(packets: Iterable[Packet]) -> Iterator[Packet]:
 
 
 def _both(first: Packet, second: Packet) -> Packet:
-    made: Packet = av.Packet(bytes(first) + bytes(second))
+    made = cast("Packet", av.Packet(bytes(first) + bytes(second)))
     made.pts, made.dts, made.time_base, made.duration = first.pts, first.dts, first.time_base, first.duration
     made.is_keyframe, made.stream = True, first.stream
     return made
