@@ -43,6 +43,7 @@ class Victim:
     def __init__(self, folder: Path, things: int, every_s: float, port: int) -> None:
         self.folder = folder
         command = [sys.executable, "-m", "bench.stage", *map(str, (folder, things, every_s, time.time(), port))]
+        self._heard: list[tuple[int, str]] = []
         self._log = (folder.parent / "kiosk.log").open("ab")
         self._mother = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._log)
 
@@ -59,7 +60,7 @@ class Victim:
         pid = self._begin()
         try:
             if not early:
-                self._hear("ready")
+                self._hear("ready", pid)
             time.sleep(seconds)
         finally:
             _kill(pid)
@@ -82,13 +83,20 @@ class Victim:
         self._mother.stdin.flush()
         return self._hear("born")
 
-    def _hear(self, what: str) -> int:
-        """The next line of that sort; what an early victim still said is passed over."""
+    def _hear(self, what: str, of: int = 0) -> int:
+        """A line of that sort, of that process or of any. A child may be ready before its mother says that it is born,
+        and an early victim's last words come late: what was heard meanwhile is remembered."""
         assert self._mother.stdout is not None
-        while line := self._mother.stdout.readline().decode():
+        while True:
+            found = next((pid for pid, word in self._heard if word == what and of in (0, pid)), None)
+            if found is not None:
+                self._heard.remove((found, what))
+                return found
+            line = self._mother.stdout.readline().decode()
+            if not line:
+                break
             pid, _, word = line.strip().partition(" ")
-            if word == what:
-                return int(pid)
+            self._heard.append((int(pid), word))
         raise NotFiled(f"the kiosk's process does not start: {self._last_words()}")
 
     def _last_words(self) -> str:

@@ -94,7 +94,8 @@ def tools(folder: Path, things: Things, port: int) -> Tools:
 
 
 def live(folder: Path, count: int, every_s: float, began: float, port: int) -> None:
-    """Watch until killed."""
+    """Watch until killed, or until the process that forked this one is gone."""
+    mother = os.getppid()
     mine = tools(folder, Things(count, every_s, began), port)
     assert mine.chain is not None
     mine.chain.check()
@@ -103,7 +104,7 @@ def live(folder: Path, count: int, every_s: float, began: float, port: int) -> N
     mine.link.start()
     say("ready")
     number = 0
-    while True:
+    while os.getppid() == mother:
         number += 1
         watcher.take(Shot(picture, datetime.now(UTC), time.monotonic(), number))
         time.sleep(REST_S)
@@ -121,6 +122,7 @@ def main(folder: Path, count: int, every_s: float, began: float, port: int) -> N
         pid = os.fork()
         if pid == 0:
             live(folder, count, every_s, began, port)
+            os._exit(0)
         say("born", pid)
 
 
