@@ -29,6 +29,7 @@ from edge.kiosk.store import KioskStore
 from edge.kiosk.tools import Tools
 from edge.kiosk.watcher import Watcher
 from edge.link import Broker, Link, Outbox
+from edge.link.logs import to_stderr
 from edge.watch.camera import Shot
 from edge.watch.evidence import EvidenceMaker, Sealed
 from edge.watch.rules import Rule, RuleBook
@@ -117,6 +118,7 @@ def say(what: str, pid: int = 0) -> None:
 
 def main(folder: Path, count: int, every_s: float, began: float, port: int) -> None:
     """Fork a kiosk for every line, until the end of input."""
+    to_stderr("warning")
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the dead are not waited for
     while os.read(0, 1):
         pid = os.fork()
