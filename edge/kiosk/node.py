@@ -1,6 +1,7 @@
 """The kiosk process: cameras in, candidates out, checks answered, until it is told to stop."""
 
 import signal
+import sqlite3
 import threading
 import time
 from collections.abc import Iterator
@@ -27,7 +28,7 @@ from edge.kiosk.sightings import SightingLimits
 from edge.kiosk.store import KioskStore
 from edge.kiosk.tools import Tools
 from edge.kiosk.watcher import Watcher
-from edge.link import Limits, Link, Outbox
+from edge.link import Limits, Link, Outbox, OutboxFull
 from edge.watch.camera import Camera, Shot
 from edge.watch.evidence import EvidenceMaker, Sealed
 from edge.watch.source import NETWORK, Source, Transport, check
@@ -149,6 +150,7 @@ class Kiosk:
             "pictures_put_off": self._tools.desk.refused,
             "messages_postponed": sum(w.postponed for w in self._watchers.values()),
             "rules_refused": self._rules.refused,
+            "spots_unsaved": self._store.unsaved,
             **self._tools.sightings.counters,
             **self._hard.counters,
             **self._tools.prover.counters,
@@ -248,7 +250,10 @@ class Kiosk:
             at=now,
             looks=[Look(at=now, verdict="cannot_see", score=0.0, reason="this kiosk has no camera of that name")],
         )
-        self.link.send(verdict, within=self._store.answering(request.verify_id, None))
+        try:
+            self.link.send(verdict, within=self._store.answering(request.verify_id, None))
+        except (OutboxFull, sqlite3.Error) as error:
+            log.error("verdict.left_open", camera=request.camera, reason=str(error))  # the centre asks again
 
     def _health(self) -> dict[str, dict[str, float | str]]:
         return {c.name: {**c.health(), **self._watchers[c.name].health()} for c in self._cameras}

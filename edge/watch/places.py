@@ -3,7 +3,7 @@
 import secrets
 from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
 from edge.watch.boxes import Box, area, around, covered, iou, mean, one_above_other, overlap
@@ -136,6 +136,11 @@ class PlaceMemory:
         may = {spot.spot_id for spot in standing(self.spots)}
         change.due = [s for s in change.seen if s.state == "watching" and s.spot_id in may]
         return change
+
+    def shift(self, by: timedelta) -> None:
+        """The wall clock was set: the same moments by the new clock, so that no dwell grows or shrinks by the step."""
+        for spot in self.spots:
+            spot.first_seen, spot.last_seen = spot.first_seen + by, spot.last_seen + by
 
     def end(self, spot_id: str) -> Spot | None:
         """A check found the place cleared: forget the thing, so that the next one there is a new event."""

@@ -10,7 +10,7 @@ import av
 import cv2
 import numpy as np
 
-from edge.watch.decode import Decoder, Packet
+from edge.watch.decode import Decoder, Packet, whole_keys
 from edge.watch.picture import Grey, Image, Picture, bgr_of, luma_of
 
 __all__ = ["Clock", "Frame", "Grey", "Image", "Source", "SourceError", "Transport", "check", "pace"]
@@ -128,6 +128,8 @@ def _video(source: Source, decoding: "Decoding") -> Iterator[Frame]:
                 raise SourceError(f"{spec}: has no video stream; give a file or camera with pictures", "no_video")
             stream = container.streams.video[0]
             stream.thread_type = "SLICE" if source.live else "AUTO"
+            if source.live:
+                stream.codec_context.thread_count = 1  # with more, FFmpeg does not tell which pictures it patched up
             yield from _decoded(source, container, stream, decoding(stream))
     except (av.FFmpegError, OSError) as error:
         raise SourceError(f"{spec}: {_words(spec, error)}", _reason(error)) from error
@@ -138,9 +140,8 @@ def _decoded(
 ) -> Iterator[Frame]:
     first: float | None = None
     came_s = time.monotonic()
-    for number, packet in enumerate(container.demux(stream)):
-        if source.on_packet is not None and packet.size:
-            source.on_packet(packet)
+    packets = _offered(source, container.demux(stream))
+    for number, packet in enumerate(whole_keys(packets) if source.live else packets):
         for frame in decoder.feed(packet):
             at = frame.time if frame.time is not None else number / FPS_WITHOUT_PTS
             first = at if first is None else first
@@ -148,6 +149,13 @@ def _decoded(
             came_s = time.monotonic()
         if source.live and time.monotonic() - came_s > NO_PICTURE_S:
             raise SourceError(f"{source.spec}: sends data but no picture for {NO_PICTURE_S:.0f} s", "no_picture")
+
+
+def _offered(source: Source, packets: Iterator[Packet]) -> Iterator[Packet]:
+    for packet in packets:
+        if source.on_packet is not None and packet.size:
+            source.on_packet(packet)
+        yield packet
 
 
 def _reason(error: Exception) -> str:
