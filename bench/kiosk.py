@@ -20,7 +20,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.kiosk_arms import ARMS, Arm, NotInstalled, Setting, Told
-from bench.kiosk_clips import START, TIMES, Clip, rendered
+from bench.kiosk_clips import PACES, START, Clip, rendered
 from bench.kiosk_live import live
 from bench.machine import machine, versions
 from detectors.errors import DetectorError
@@ -61,7 +61,7 @@ def kiosk(
     live_s: Annotated[float, typer.Option(min=5, help="How long those are watched.")] = 60.0,
 ) -> None:
     """Measure processor time, recall and precision of stock tracking (A), a hand-made loop (B) and ours (C)."""
-    chosen = _chosen(arms, ARMS, "arm"), _chosen(kinds, TIMES, "street")
+    chosen = _chosen(arms, ARMS, "arm"), _chosen(kinds, PACES, "street")
     seconds, repeats = seconds or (24.0 if quick else 120.0), repeats or (1 if quick else 5)
     logging.disable(logging.ERROR)
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))

@@ -15,26 +15,43 @@ from edge.sim.timetable import LIFE, Event, Stream, Timetable
 
 START = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
 REACH_S = 60.0
-TIMES = {"quiet": 0, "normal": 1, "busy": 5}  # how often the usual passers-by, riders and cars come
 Line = dict[str, Any]
 
 
-class Paced(Timetable):
-    """The street's timetable with its life so many times over; what ought to be filed stays as it is."""
+@dataclass(frozen=True)
+class Pace:
+    """How much happens. `life`: the sample street's passers-by, riders, cars and short stops so many times over;
+    `life_every`, `things_every`: of those, and of what comes to stay, every so many-th. The sample street shows in a
+    minute what a street sees in hours: some eight things to file."""
 
-    def __init__(self, street: Street, times: int) -> None:
+    life: int = 1
+    life_every: int = 1
+    things_every: int = 1
+
+
+PACES = {"quiet": Pace(1, 6, 16), "normal": Pace(1, 1, 4), "busy": Pace(5, 1, 1), "demo": Pace()}
+
+
+class Paced(Timetable):
+    """The sample street's timetable at another pace."""
+
+    def __init__(self, street: Street, pace: Pace) -> None:
         super().__init__(street.layout)
-        self._times = times
+        self._pace = pace
 
     def _candidates(self, from_s: float, to_s: float) -> Iterator[Event]:
-        if self._times:
-            yield from super()._candidates(from_s, to_s)
-        else:
-            yield from (e for e in super()._candidates(from_s, to_s) if e.path is None)
-        for more in range(1, self._times):
+        for place in self.layout.places:
+            every = self._pace.things_every
+            filed = place.index in self._offset
+            stream = Stream(place.index, self._period[place.index], REACH_S) if filed else Stream(place.index, 190.0, 10.0)
+            for k in stream.numbers(from_s, to_s):
+                if (k + place.index) % every == 0:
+                    yield self._stay(place, k) if filed else self._allowed(place, k)
+        for more in range(self._pace.life):
             for index, (name, period) in enumerate(LIFE, 100 + 10 * more):
                 for k in Stream(index, period, REACH_S).numbers(from_s, to_s):
-                    yield self._moving(name, index, period, k)
+                    if (k + index) % self._pace.life_every == 0:
+                        yield self._moving(name, index, period, k)
 
 
 @dataclass(frozen=True)
@@ -70,7 +87,7 @@ def rendered(folder: Path, kind: str, seconds: float, seed: int, size: tuple[int
     told = path.with_suffix(".jsonl")
     if not told.exists():
         street = Street(seed, *size)
-        street.timetable = Paced(street, TIMES[kind])
+        street.timetable = Paced(street, PACES[kind])
         part = path.with_suffix(".part.mp4")
         write_clip(part, seconds, fps, street=street, truth_path=told.with_suffix(".part"), started_at=START)
         part.replace(path)
