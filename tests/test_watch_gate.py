@@ -112,7 +112,7 @@ def test_a_place_counts_as_seen_only_after_the_network_has_judged_it_and_while_i
     anchor, there = Anchor(THING), with_thing(street())
     for number in range(CONFIRM_LOOKS):
         assert not anchor.confirmed
-        anchor.saw(noisy(there, number), THING, float(number), found=True)
+        anchor.saw(noisy(there, number), THING, float(number), "seen")
     assert anchor.confirmed and anchor.as_before(noisy(there, 50, 0.7)) and anchor.differs == 0
     assert not anchor.as_before(noisy(street(), 51)) and anchor.differs == 1
     assert not anchor.as_before(noisy(with_thing(street(), seed=6), 52)) and anchor.differs == 2
@@ -121,7 +121,7 @@ def test_a_place_counts_as_seen_only_after_the_network_has_judged_it_and_while_i
 def test_a_place_without_structure_is_never_taken_for_unchanged() -> None:
     anchor, flat = Anchor(THING), np.full((HEIGHT, WIDTH), 90, np.uint8)
     for number in range(CONFIRM_LOOKS + 1):
-        anchor.saw(flat, THING, float(number), found=True)
+        anchor.saw(flat, THING, float(number), "seen")
     assert not anchor.as_before(flat) and not anchor.confirmed
 
 

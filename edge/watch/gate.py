@@ -54,6 +54,7 @@ class MotionGate:
         self._now: Floats = np.zeros((1, 1), np.float32)
         self._noise: Floats = self._now
         self._moving: Cells = np.zeros((1, 1), np.bool_)
+        self._other: Cells = self._moving
         self._looks: NDArray[np.uint8] = np.zeros((1, 1), np.uint8)
 
     def add(self, luma: Grey) -> Motion:
@@ -70,7 +71,7 @@ class MotionGate:
         self._noise[quiet] += NOISE_FOLLOW * (step[quiet] - self._noise[quiet])
         self._seen[quiet] += LIGHT_FOLLOW * (now[quiet] - self._seen[quiet])
         self._looks[quiet] = 0
-        self._before, self._moving = now, moving
+        self._before, self._moving, self._other = now, moving, other
         return Motion(moving, _blobs(other & ~_grown(moving) & (step < STILL * limit)))
 
     def looked(self, cells: Cells) -> None:
@@ -81,6 +82,10 @@ class MotionGate:
         known = cells & ~self._moving & (self._looks >= LOOKS)
         self._seen[known] = self._now[known]
         self._looks[known] = 0
+
+    def known(self, box: Box, width: int, height: int) -> bool:
+        """Whether all of a box, px of the picture (width, height), looks as it did when the network last saw it."""
+        return not (self.cells(box, width, height) & (self._moving | self._other)).any()
 
     def cells(self, box: Box, width: int, height: int) -> Cells:
         """The cells that a box, in px of the picture (width, height), covers."""
@@ -93,7 +98,7 @@ class MotionGate:
 
     def _begin(self, now: Floats) -> None:
         self._before, self._seen = now, now.copy()
-        self._moving = np.zeros(now.shape, np.bool_)
+        self._moving = self._other = np.zeros(now.shape, np.bool_)
         self._noise = np.full(now.shape, NOISE_FIRST, np.float32)
         self._looks = np.zeros(now.shape, np.uint8)
 
