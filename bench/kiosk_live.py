@@ -8,7 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from bench.kiosk_arms import SCORE_MIN, NoPictures, Setting, camera_of
+from bench.kiosk_arms import GONE_S, SCORE_MIN, NoPictures, Setting, camera_of
 from bench.kiosk_clips import Clip
 from bench.rtsp import NoServer, carried, serving
 from detectors.load import load_detector
@@ -45,7 +45,7 @@ def live(clip: Clip, setting: Setting, count: int, seconds: float) -> dict[str, 
 def _all(clip: Clip, setting: Setting, tools: Tools, url: str, count: int, seconds: float) -> dict[str, Any]:
     settings = camera_of(clip)
     cameras = [Camera(f"{clip.kind}-{i}", Source(url), rate=setting.gate.rate()) for i in range(count)]
-    watchers = {c.name: Watcher(settings, tools, 120.0, gate=setting.gate) for c in cameras}
+    watchers = {c.name: Watcher(settings, tools, GONE_S, gate=setting.gate) for c in cameras}
     for camera in cameras:
         camera.start()
 

@@ -28,6 +28,7 @@ LIGHT_FOLLOW = 0.1  # what did not change follows the light by so much a picture
 STILL = 0.5  # of the limit: surely no longer changing
 BLOB_CELLS_MIN = 2
 LOOKS = 3  # the network is asked so often about a change before it is taken for known: it overlooks things at times
+KNOWN_SHARE = 0.3
 UPSET_SHARE = 0.4  # of all cells: lights switched, lens covered, camera moved
 
 
@@ -84,8 +85,10 @@ class MotionGate:
         self._looks[known] = 0
 
     def known(self, box: Box, width: int, height: int) -> bool:
-        """Whether all of a box, px of the picture (width, height), looks as it did when the network last saw it."""
-        return not (self.cells(box, width, height) & (self._moving | self._other)).any()
+        """Whether a box, px of the picture (width, height), looks as it did when the network last saw it, but for
+        KNOWN_SHARE of it at most: people walk past all the time."""
+        cells = self.cells(box, width, height)
+        return float((self._moving | self._other)[cells].mean()) <= KNOWN_SHARE if cells.any() else False
 
     def cells(self, box: Box, width: int, height: int) -> Cells:
         """The cells that a box, in px of the picture (width, height), covers."""

@@ -114,14 +114,13 @@ class Lookout:
         for spot in spots:
             anchor = self._anchors.setdefault(spot.spot_id, Anchor(spot.box))
             same = anchor.as_before(luma)
-            holds = anchor.verdict != "seen" and anchor.times >= LOOKS
-            holds = holds and self._gate.known(spot.box, luma.shape[1], luma.shape[0])
+            holds = anchor.verdict != "seen" and anchor.times >= LOOKS  # until the gate sees something settle there
             old = mono_s - anchor.looked_s >= self.care.place_s
             if old or not (holds or (anchor.confirmed and anchor.differs < DIFFERS)):
                 doubtful[spot.spot_id] = spot.box
             if same and anchor.confirmed:
                 unchanged.add(spot.spot_id)
-            elif holds and anchor.verdict == "missed":
+            elif holds and anchor.verdict == "missed" and self._gate.known(spot.box, luma.shape[1], luma.shape[0]):
                 absent.add(spot.spot_id)
         return frozenset(unchanged), frozenset(absent), doubtful
 

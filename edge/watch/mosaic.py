@@ -14,6 +14,7 @@ from edge.watch.picture import Image
 GAP_PX = 12  # between regions: grey, so that nothing seems to reach across
 GREY = 114  # what letterboxes are filled with
 SHAPE = 9 / 16  # of a full sheet: most cameras' own
+RUN_PX = 20_000  # what starting a run costs, in pixels of a sheet
 STEP_PX = 32  # what networks stride by: sheets grow in these steps
 CUT_PX = 2.0  # a box this near to a region's edge is of a thing that goes on outside it
 INSIDE_MIN = 0.8
@@ -71,7 +72,7 @@ def _packed(wants: list[tuple[int, Want]], side_px: int) -> list[_Cell]:
     sized.sort(key=lambda one: (-one[0], one[3], one[4]))
     widest = max((one[1] for one in sized), default=side_px)
     widths = [*range(_steps(widest), side_px, STEP_PX), side_px]
-    return min((_laid(sized, width, round(side_px * SHAPE)) for width in widths), key=_area)
+    return min((_laid(sized, width, round(side_px * SHAPE)) for width in widths), key=_price)
 
 
 def _laid(sized: list[_Sized], width_px: int, height_px: int) -> list[_Cell]:
@@ -98,8 +99,9 @@ def _extent(cells: Sequence[_Cell], sheet: int) -> tuple[int, int]:
     return _steps(max(c.y + c.height for c in on)), _steps(max(c.x + c.width for c in on))
 
 
-def _area(cells: Sequence[_Cell]) -> int:
-    return sum(height * width for height, width in (_extent(cells, s) for s in range(_count(cells))))
+def _price(cells: Sequence[_Cell]) -> int:
+    """Pixels that the network runs over, and what a run costs beyond them."""
+    return sum(height * width + RUN_PX for height, width in (_extent(cells, s) for s in range(_count(cells))))
 
 
 def _steps(px: int) -> int:

@@ -85,8 +85,8 @@ class Spot:
 
 @dataclass
 class Change:
-    """What one frame changed. `due`: those of `seen` that may be filed now, as far as the picture tells; `hidden`: those
-    that somebody stands in front of."""
+    """What one frame changed. `due`: those of `seen` that may be filed now, as far as the picture tells; `hidden`:
+    those that somebody stands in front of."""
 
     seen: list[Spot] = field(default_factory=list)
     due: list[Spot] = field(default_factory=list)
