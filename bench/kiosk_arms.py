@@ -103,11 +103,11 @@ class Setting:
 Arm = Callable[[Clip, Setting], Told]
 
 
-def camera_of(clip: Clip) -> CameraSettings:
-    """The clip's camera as a kiosk's file would describe it."""
+def camera_of(clip: Clip, name: str = "") -> CameraSettings:
+    """The clip's camera as a kiosk's file would describe it; named after its kind, or otherwise."""
     zones = [Zone(kind, kind, polygon) for kind, polygon in clip.zones]
     return CameraSettings(
-        clip.kind, str(clip.path), calibration=[CalibrationPoint(**p) for p in clip.points], zone=zones
+        name or clip.kind, str(clip.path), calibration=[CalibrationPoint(**p) for p in clip.points], zone=zones
     )
 
 
@@ -176,9 +176,7 @@ def arm_c(clip: Clip, setting: Setting) -> Told:
         watcher = Watcher(camera_of(clip), tools, GONE_S, gate=setting.gate)
         _watch(clip, setting.gate, watcher, tools, told, meter)
         tools.desk.close()
-        rows = outbox.query("select payload from outbox where channel = 'candidate' order by seq")
-        found = [decode(channel("up", "candidate"), row[0], "bench") for row in rows]  # type: ignore[arg-type]
-        told.incidents += [_of_candidate(c) for c in found if isinstance(c, Candidate)]
+        told.incidents += [incident_of(candidate) for candidate in candidates(outbox)]
         outbox.close()
     return told
 
@@ -252,7 +250,15 @@ def _incident(spot: Spot, camera: CameraSettings) -> Incident:
     )
 
 
-def _of_candidate(c: Candidate) -> Incident:
+def candidates(outbox: Outbox) -> list[Candidate]:
+    """What waits there, oldest first."""
+    rows = outbox.query("select payload from outbox where channel = 'candidate' order by seq")
+    found = [decode(channel("up", "candidate"), row[0], "bench") for row in rows]  # type: ignore[arg-type]
+    return [one for one in found if isinstance(one, Candidate)]
+
+
+def incident_of(c: Candidate) -> Incident:
+    """As the gateway would list it."""
     return _as_listed(c.candidate_id, c.case_class, c.first_seen, c.box, (c.frame_width, c.frame_height), c.place)
 
 

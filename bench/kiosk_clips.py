@@ -122,7 +122,8 @@ def cut(clip: Clip, from_s: float, seconds: float) -> Clip:
             if at >= first + seconds:
                 break
             shift = round(first / packet.time_base)
-            packet.pts, packet.dts, packet.stream = packet.pts - shift, packet.pts - shift, copy
+            packet.pts = packet.dts = (packet.pts or 0) - shift  # without B frames they are the same
+            packet.stream = copy
             target.mux(packet)
     if first is None:
         raise ValueError(f"{clip.path}: has no key frame after {from_s:g} s; choose an earlier part")

@@ -61,7 +61,10 @@ class NetworkDetector(ABC):
         """Detections of each sheet, which is not scaled up."""
         stride = self.manifest.stride_px
         sizes = [min(self.size, max(sheet.shape[:2])) for sheet in sheets_bgr]
-        plans = [Letterbox.plan(*s.shape[:2], size, stride) for s, size in zip(sheets_bgr, sizes, strict=True)]
+        plans = [
+            Letterbox.plan(sheet.shape[0], sheet.shape[1], size, stride)
+            for sheet, size in zip(sheets_bgr, sizes, strict=True)
+        ]
         return self._in_groups(sheets_bgr, plans)
 
     def _in_groups(self, images_bgr: Sequence[Image], boxes: Sequence[Letterbox]) -> list[Detections]:

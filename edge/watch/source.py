@@ -12,6 +12,7 @@ import numpy as np
 
 from edge.watch.decode import Decoder, Packet
 from edge.watch.picture import Grey, Image, Picture, bgr_of, luma_of
+from edge.watch.units import whole
 
 __all__ = ["Clock", "Frame", "Grey", "Image", "Source", "SourceError", "Transport", "check", "pace"]
 Transport = Literal["tcp", "udp"]
@@ -137,7 +138,8 @@ def _decoded(
 ) -> Iterator[Frame]:
     first: float | None = None
     came_s = time.monotonic()
-    for number, packet in enumerate(container.demux(stream)):
+    packets = container.demux(stream)
+    for number, packet in enumerate(whole(packets, stream) if source.live else packets):
         if source.on_packet is not None and packet.size:
             source.on_packet(packet)
         for frame in decoder.feed(packet):
