@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +106,15 @@ def rendered(folder: Path, kind: str, seconds: float, seed: int, size: tuple[int
         told.with_suffix(".part").replace(told)
     lines = [json.loads(line) for line in told.read_text(encoding="utf-8").splitlines()]
     return Clip(kind, path, seconds, [line for line in lines if line["type"] == "event"], lines[0])
+
+
+def all_rendered(
+    folder: Path, wanted: Sequence[tuple[str, int]], seconds: float, size: tuple[int, int], fps: int
+) -> list[Clip]:
+    """A clip for each (kind, seed); those that are not there yet are rendered side by side, one to a core."""
+    with ProcessPoolExecutor(len(os.sched_getaffinity(0)), mp_context=get_context("spawn")) as pool:
+        made = [pool.submit(rendered, folder, kind, seconds, seed, size, fps) for kind, seed in wanted]
+        return [one.result() for one in made]
 
 
 def cut(clip: Clip, from_s: float, seconds: float) -> Clip:

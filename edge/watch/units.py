@@ -5,7 +5,7 @@ at each, and half a picture decoded alone is grey below the cut.
 """
 
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import av
 
@@ -48,7 +48,7 @@ def _together(first: Packet, then: Packet) -> bool:
 
 
 def _joined(first: Packet, then: Packet, stream: "VideoStream | None") -> Packet:
-    packet = av.Packet(bytes(first) + bytes(then))
+    packet = cast("Packet", av.Packet(bytes(first) + bytes(then)))
     packet.pts, packet.dts, packet.time_base = then.pts, then.dts, then.time_base
     packet.is_keyframe = True
     if stream is not None:
