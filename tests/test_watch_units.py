@@ -59,7 +59,7 @@ def test_a_stream_whose_key_pictures_come_whole_is_soon_held_back_no_more() -> N
 
 
 def test_parts_that_carry_the_same_time_are_one_packet() -> None:
-    def part(body: bytes, pts: int | None, key: bool) -> av.Packet:
+    def part(body: bytes, pts: int | None, key: bool) -> Any:
         made = av.Packet(body)
         made.pts = made.dts = pts
         made.time_base, made.is_keyframe = Fraction(1, 90_000), key
