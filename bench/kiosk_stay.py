@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 
 from bench.kiosk_arms import (
-    GONE_S,
     NoPictures,
     NotInstalled,
     Setting,
@@ -42,6 +41,7 @@ from edge.watch.evidence import EvidenceMaker, Sealed
 SIZE = (640, 360)
 STEP_S = 2.0  # between our pictures
 FPS_B = 5  # of the tracker's: 0.2 s, as in the comparison of whole clips
+STAYS_GONE_S = 120.0  # a kiosk's own default
 DOWN_S = 20.0  # the restart takes so long
 SEEN = 0.8  # share of frames in which the network sees a thing that is there
 BLIND, BLIND_S = 0.08, 10.0  # share of windows of so long in which it overlooks it throughout
@@ -172,7 +172,7 @@ def _watch(script: Script, setting: Setting, folder: Path, from_s: float, to_s: 
     evidence = EvidenceMaker(NoPictures(), Sealed(folder / "originals", 10**9))  # type: ignore[arg-type]
     link = Link(outbox, Broker(port=1), "kiosk", handlers={})
     tools = Tools(link, KioskStore(outbox), NoNetwork(), evidence, setting.rules, folder)  # type: ignore[arg-type]
-    watcher = Watcher(camera_of(script.clip), tools, GONE_S, gate=setting.gate)
+    watcher = Watcher(camera_of(script.clip), tools, STAYS_GONE_S, gate=setting.gate)
     for number in range(int((to_s - from_s) // STEP_S)):
         t = from_s + number * STEP_S
         shot = Shot(script.picture(t), START + timedelta(seconds=t), t, number)
