@@ -142,8 +142,9 @@ class Watcher:
         self, sure: list[Sighting], blockers: list[Blocker], shot: Shot, found: Detections, plan: Plan
     ) -> None:
         height, width = shot.size
+        looked = None if plan.whole else plan.sees
         change = self._memory.update(
-            sure, blockers, shot.at, shot.mono_s, (width, height), None if plan.whole else plan.sees, plan.unchanged
+            sure, blockers, shot.at, shot.mono_s, (width, height), looked, plan.unchanged, plan.absent
         )
         if plan.whole:
             self._before.note(shot.image, shot.at, shot.mono_s, found, [b.box for b in blockers])
@@ -155,8 +156,8 @@ class Watcher:
         asked = change if plan.whole else replace(change, due=[])
         self._tools.sightings.seen(self.camera.name, self.camera.zone, asked, shot, self._tools.rules)
         if self._lookout is not None and not plan.idle:
-            seen = frozenset(spot.spot_id for spot in change.seen)
-            self._lookout.done(plan, shot.luma, self._memory.spots, seen, shot.mono_s)
+            seen, hidden = (frozenset(s.spot_id for s in some) for some in (change.seen, change.hidden))
+            self._lookout.done(plan, shot.luma, self._memory.spots, seen, shot.mono_s, hidden)
         for spot in change.gone:
             log.info("place.gone", camera=self.camera.name, place=spot.spot_id, case_class=spot.case_class)
         self._filing.forget(change.forgotten + change.gone)

@@ -1,9 +1,9 @@
 """Which packets of a stream are decoded: all of them, or key frames alone until somebody wants to see more."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias, cast
+from typing import TYPE_CHECKING, TypeAlias
 
 import av
 
@@ -162,30 +162,3 @@ class Decoder:
             else:
                 given.append(frame)
         return given
-
-
-def whole_keys(packets: Iterable[Packet]) -> Iterator[Packet]:
-    """A live stream's packets, with each key frame in one piece.
-
-    Some servers (GStreamer's) send stream parameters before every slice of a key frame, and FFmpeg then takes each for
-    a picture of its own, the rest of it patched up. A key frame therefore waits for the packet behind it.
-    """
-    held: Packet | None = None
-    for packet in packets:
-        if held is not None and packet.size and packet.is_keyframe and packet.pts == held.pts:
-            held = _both(held, packet)
-            continue
-        if held is not None:
-            yield held
-        held = packet if packet.size and packet.is_keyframe and packet.pts is not None else None
-        if held is None:
-            yield packet
-    if held is not None:
-        yield held
-
-
-def _both(first: Packet, second: Packet) -> Packet:
-    made = cast("Packet", av.Packet(bytes(first) + bytes(second)))
-    made.pts, made.dts, made.time_base, made.duration = first.pts, first.dts, first.time_base, first.duration
-    made.is_keyframe, made.stream = True, first.stream
-    return made

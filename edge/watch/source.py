@@ -10,8 +10,9 @@ import av
 import cv2
 import numpy as np
 
-from edge.watch.decode import Decoder, Packet, whole_keys
+from edge.watch.decode import Decoder, Packet
 from edge.watch.picture import Grey, Image, Picture, bgr_of, luma_of
+from edge.watch.units import whole
 
 __all__ = ["Clock", "Frame", "Grey", "Image", "Source", "SourceError", "Transport", "check", "pace"]
 Transport = Literal["tcp", "udp"]
@@ -140,8 +141,9 @@ def _decoded(
 ) -> Iterator[Frame]:
     first: float | None = None
     came_s = time.monotonic()
-    packets = _offered(source, container.demux(stream))
-    for number, packet in enumerate(whole_keys(packets) if source.live else packets):
+    packets: Iterator[Packet] = container.demux(stream)
+    packets = whole(packets, stream) if source.live else packets
+    for number, packet in enumerate(_offered(source, packets)):
         for frame in decoder.feed(packet):
             at = frame.time if frame.time is not None else number / FPS_WITHOUT_PTS
             first = at if first is None else first
