@@ -1,8 +1,8 @@
 """A whole patrol in virtual time against a simulated ArduCopter: what happens when things go wrong."""
 
 import pytest
-from sim.line import Weather, World
-from sim.vehicle import HOME, Settings, SimCopter
+from drone.sim.line import Weather, World
+from drone.sim.vehicle import HOME, Settings, SimCopter
 
 from drone.autopilot.air import Phase
 from drone.autopilot.camera import AttitudeOf, Capture

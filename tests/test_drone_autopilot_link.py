@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 from conftest import REPOSITORY, free_port, until
-from sim.serve import Port, Served
-from sim.vehicle import Settings, SimCopter
+from drone.sim.serve import Port, Served
+from drone.sim.vehicle import Settings, SimCopter
 from test_drone_autopilot_flight import patrol
 
 from drone.autopilot.flight import Flight, Options

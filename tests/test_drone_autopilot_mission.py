@@ -6,9 +6,9 @@ from dataclasses import replace
 import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
-from sim.line import Weather, World
-from sim.store import kept
-from sim.vehicle import HOME, OWN, SimCopter
+from drone.sim.line import Weather, World
+from drone.sim.store import kept
+from drone.sim.vehicle import HOME, OWN, SimCopter
 
 from drone.autopilot.compare import compare
 from drone.autopilot.download import Download, Downloaded

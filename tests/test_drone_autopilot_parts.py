@@ -6,8 +6,8 @@ import random
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sim.line import Weather, World
-from sim.vehicle import OWN, Settings, SimCopter
+from drone.sim.line import Weather, World
+from drone.sim.vehicle import OWN, Settings, SimCopter
 
 from drone.autopilot import camera, gimbal
 from drone.autopilot.commands import Answered, Commands, QueueFull, command

@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 
 import pytest
-from sim.line import Weather, World
-from sim.vehicle import HOME, Settings, SimCopter
+from drone.sim.line import Weather, World
+from drone.sim.vehicle import HOME, Settings, SimCopter
 from test_drone_autopilot_flight import Crew, ended
 from typer.testing import CliRunner
 

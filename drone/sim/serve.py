@@ -6,7 +6,7 @@ import socket
 import threading
 import time
 
-from sim.vehicle import OWN, SimCopter
+from drone.sim.vehicle import OWN, SimCopter
 
 from drone.autopilot.wire import Codec, Message, Signing
 

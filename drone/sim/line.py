@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
-from sim.vehicle import OWN, SimCopter
+from drone.sim.vehicle import OWN, SimCopter
 
 from drone.autopilot.types import GROUND
 from drone.autopilot.wire import Codec, Message

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from shapely.geometry import Point, Polygon
-from sim.flightmath import Body, to_degrees, to_metres
-from sim.store import Store
+from drone.sim.flightmath import Body, to_degrees, to_metres
+from drone.sim.store import Store
 
 from drone.autopilot.camera import quaternion
 from drone.autopilot.modes import AUTO, BRAKE, GUIDED, IN_MISSION, LAND, RTL
