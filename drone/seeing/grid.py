@@ -23,9 +23,21 @@ def zone_of(lat: float, lon: float) -> int:
     return (32600 if lat >= 0 else 32700) + int((lon + 180.0) % 360.0 // 6) + 1
 
 
+def metres(zone: int, lat: float, lon: float) -> tuple[float, float]:
+    """(east, north) in the zone."""
+    east, north = _to_utm(zone).transform(lon, lat)
+    return float(east), float(north)
+
+
+def degrees(zone: int, east: float, north: float) -> tuple[float, float]:
+    """(lat, lon) of a place in the zone."""
+    lon, lat = _to_degrees(zone).transform(east, north)
+    return float(lat), float(lon)
+
+
 def cells_around(zone: int, lat: float, lon: float, radius_m: float) -> Cells:
     """Every cell whose middle lies within a radius of a place, at least the one that holds it."""
-    east, north = _to_utm(zone).transform(lon, lat)
+    east, north = metres(zone, lat, lon)
     reach = math.ceil(radius_m / CELL_M) + 1
     middle = np.array([math.floor(east / CELL_M), math.floor(north / CELL_M)], np.int64)
     steps = np.arange(-reach, reach + 1)

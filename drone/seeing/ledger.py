@@ -7,6 +7,7 @@ crowns that hide ground from above.
 
 from __future__ import annotations
 
+import math
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -61,7 +62,7 @@ class Look:
         return Look(
             min(self.first_us, other.first_us),
             max(self.last_us, other.last_us),
-            self.looks + rest.looks if fine is self else other.looks + rest.looks,
+            fine.looks + rest.looks,
             fine.cm_px,
             fine.depression_deg,
             fine.clear,
@@ -71,12 +72,13 @@ class Look:
 
 @dataclass(frozen=True)
 class Statement:
-    """Whether a place was seen so well that a thing there would have been found. share: of its cells; words: why not."""
+    """Whether a place was seen so well that a thing there would have been found. share: of its cells; as_of_us: when the
+    cell that was seen longest ago was seen last, UTC in microseconds."""
 
     enough: bool
     share: float
     words: str
-    last_us: int | None = None
+    as_of_us: int | None = None
 
 
 class Ledger:
@@ -132,30 +134,29 @@ class Ledger:
         return [_row(row) for row in found]
 
     def merge(self, rows: Iterable[tuple[Key, Look]]) -> None:
-        """Take in another ledger's looks; the same ledger twice changes nothing."""
+        """Take in another ledger's looks; the same ledger twice changes nothing, and of one flight the fuller row stays."""
         known = dict(self.rows())
-        news = [(key, look) for key, look in rows if known.get(key) != look]
+        news = [(key, look) for key, look in rows if key not in known or known[key].looks < look.looks]
         self._base.transact(lambda conn: _put(conn, news))
 
     def statement(
-        self, lat: float, lon: float, radius_m: float, case_class: CaseClass, since_us: int = 0
+        self, lat: float, lon: float, sigma_m: float, case_class: CaseClass, since_us: int = 0, radius_m: float = 0.0
     ) -> Statement:
-        """Whether all ground within a radius was seen since then, finely enough for things of this class. The flight's own
-        doubt of where it was widens the radius: a cell counts only for ground that was surely in the picture."""
+        """Whether the ground where a thing may stand was all seen since then, finely enough for its class: everything
+        within radius_m and two sigmas, of the place's own error (sigma_m) and of where the flights may lie beside."""
         if case_class not in ON_GROUND:
             return Statement(False, 0.0, "a poster hangs on a wall, and the ledger knows ground alone")
         self.flush()
-        zone, size = zone_of(lat, lon), SIZES[case_class]
-        wide = self._fine(zone, cells_around(zone, lat, lon, radius_m), size.cm_px_max, since_us)
+        zone, fine_cm = zone_of(lat, lon), SIZES[case_class].cm_px_max
+        wide = self._fine(zone, cells_around(zone, lat, lon, radius_m + 2 * sigma_m), fine_cm, since_us)
         shift = max((look.shift_m for look in wide.values()), default=0.0)
-        cells = cells_around(zone, lat, lon, radius_m + 2 * shift)
-        fine = self._fine(zone, cells, size.cm_px_max, since_us)
+        reach = radius_m + 2 * math.hypot(sigma_m, shift)
+        cells = cells_around(zone, lat, lon, reach)
+        fine = self._fine(zone, cells, fine_cm, since_us)
         share = len(fine) / len(cells)
-        last = min((look.last_us for look in fine.values()), default=None)
-        if share == 1.0:
-            return Statement(True, share, f"all {len(cells)} m2 seen at {size.cm_px_max:.1f} cm/px or finer", last)
-        words = f"{share:.0%} of {len(cells)} m2 seen at {size.cm_px_max:.1f} cm/px or finer, {2 * shift:.1f} m added"
-        return Statement(False, share, words + " for the flight's own error", last)
+        as_of = min((look.last_us for look in fine.values()), default=None)
+        words = f"{share:.0%} of the ground within {reach:.1f} m seen at {fine_cm:.1f} cm/px or finer"
+        return Statement(share == 1.0, share, words, as_of)
 
     def _fine(self, zone: int, cells: Cells, cm_px_max: float, since_us: int) -> dict[tuple[int, int], Look]:
         """The newest fine and clear look at each of these cells, where there is one."""
@@ -221,9 +222,7 @@ def _merge(conn: sqlite3.Connection, rows: Sequence[tuple[Key, Look]]) -> None:
 
 
 def _put(conn: sqlite3.Connection, rows: Sequence[tuple[Key, Look]]) -> None:
-    values = [
-        (*key, o.first_us, o.last_us, o.looks, o.cm_px, o.depression_deg, o.clear, o.shift_m) for key, o in rows
-    ]
+    values = [(*key, o.first_us, o.last_us, o.looks, o.cm_px, o.depression_deg, o.clear, o.shift_m) for key, o in rows]
     conn.executemany("insert or replace into seen values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
 
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from drone.georef.locate import Located
 from drone.seeing.things import Placed, Thing
+from edge.watch.boxes import Box
 
 GATE = 9.21034037197618  # chi-squared, two degrees of freedom, 99 %
 REACH_M = 40.0  # farther off nothing is compared
@@ -25,9 +26,11 @@ M_PER_DEGREE = 111_320.0
 
 @dataclass
 class Change:
-    """What one frame changed. due: those of `seen` that no surer name for the same thing stands in the way of."""
+    """What one frame changed. due: those of `seen` that no surer name for the same thing stands in the way of; boxes:
+    where the frame shows each thing of `seen`, by its id, px."""
 
     seen: list[Thing] = field(default_factory=list)
+    boxes: dict[str, Box] = field(default_factory=dict)
     due: list[Thing] = field(default_factory=list)
     gone: list[Thing] = field(default_factory=list)
     forgotten: list[Thing] = field(default_factory=list)
@@ -50,9 +53,10 @@ class Memory:
         pairs, fresh = self._match(placed, era)
         for thing, sighting in pairs:
             thing.add(sighting, era, at)
-        change.seen = [thing for thing, _ in pairs] + [self._begin(sighting, era, at) for sighting in fresh]
-        known = {thing.thing_id for thing in change.seen}
-        others = [thing for thing in self._near(placed, visible) if thing.thing_id not in known]
+        pairs += [(self._begin(sighting, era, at), sighting) for sighting in fresh]
+        change.seen = [thing for thing, _ in pairs]
+        change.boxes = {thing.thing_id: sighting.box for thing, sighting in pairs}
+        others = [thing for thing in self._shown(visible) if thing.thing_id not in change.boxes]
         for thing in others:
             self._miss(thing, change)
         change.due = [t for t in change.seen if t.state == "watching" and not self._outdone(t)]
@@ -87,7 +91,7 @@ class Memory:
         at = sighting.sensed.located
         return [t for t in self.things.values() if t.case_class == sighting.case_class and near(t, at, REACH_M)]
 
-    def _near(self, placed: Sequence[Placed], visible: Callable[[Sequence[Thing]], Sequence[bool]]) -> list[Thing]:
+    def _shown(self, visible: Callable[[Sequence[Thing]], Sequence[bool]]) -> list[Thing]:
         things = list(self.things.values())
         return [thing for thing, shown in zip(things, visible(things), strict=True) if shown]
 
