@@ -58,6 +58,11 @@ class Eye:
         self.reasons: Counter[str] = Counter()
         self._saved_s = 0.0
 
+    @property
+    def counts(self) -> Counter[str]:
+        """Everything that was dropped, refused or done, by name."""
+        return self._tools.counts
+
     def take(self, image: Image, at_s: float, at: datetime, locator: Locator) -> Outcome:
         """One frame (H, W, 3), taken at `at_s` on the telemetry's clock and `at` in UTC. A frame whose pose nobody knows
         places nothing and is counted; one that shows nothing is no look at anything."""
