@@ -32,13 +32,15 @@ BORDER_PX = 3.0  # a box that ends so near the picture's edge is cut, and where 
 BORDER_SHARE = 0.06  # of the picture: things whose place lies so near the edge are not missed there
 COVERED_MAX = 0.3
 SAVE_EVERY_S = 2.0
+LEFT_S = 1.5  # not seen for so long: it has left the picture, or the network has lost it
 
 log = structlog.get_logger()
 
 
 @dataclass
 class Outcome:
-    """What one frame gave. doubtful: things that a rule would want if they were seen better, with the rule's words."""
+    """What one frame gave. doubtful: things that have left the picture and that a rule would want if they were seen
+    better, with the rule's words: as long as a flight still looks at a thing, it may become sure by itself."""
 
     change: Change = field(default_factory=Change)
     cells: int = 0
@@ -57,6 +59,7 @@ class Eye:
         self.checking = Checking(tools)
         self.reasons: Counter[str] = Counter()
         self._saved_s = 0.0
+        self._doubts: dict[str, str] = {}
 
     @property
     def counts(self) -> Counter[str]:
@@ -81,7 +84,8 @@ class Eye:
         if quality.ok:
             outcome.change = tools.memory.update(placed, at, self._era, lambda things: _shown(things, seen))
             outcome.cells = tools.ledger.see(view, seen.at_us, self._flight, 1.0 - quality.blur, blockers)
-            outcome.doubtful = self._judge(outcome.change, seen)
+            self._judge(outcome.change, seen)
+            outcome.doubtful = self._left(at)
         else:
             self.reasons[outcome.refused] += 1
         self.checking.take(seen)
@@ -117,13 +121,19 @@ class Eye:
                 self._tools.counts["sightings_refused"] += 1
         return placed
 
-    def _judge(self, change: Change, seen: Seen) -> list[tuple[Thing, str]]:
-        doubtful = list[tuple[Thing, str]]()
+    def _judge(self, change: Change, seen: Seen) -> None:
+        for thing in change.seen:
+            self._doubts.pop(thing.thing_id, None)
         for thing in change.due:
             decision = self.filing.consider(thing, seen, change.boxes[thing.thing_id])
             if _doubtful(thing, decision):
-                doubtful.append((thing, decision.why))
-        return doubtful
+                self._doubts[thing.thing_id] = decision.why
+
+    def _left(self, at: datetime) -> list[tuple[Thing, str]]:
+        known = self._tools.memory.things
+        self._doubts = {i: why for i, why in self._doubts.items() if i in known}
+        pairs = [(known[i], why) for i, why in self._doubts.items()]
+        return [(thing, why) for thing, why in pairs if (at - thing.last_seen).total_seconds() >= LEFT_S]
 
     def _keep(self, change: Change, now_s: float) -> None:
         store = self._tools.store

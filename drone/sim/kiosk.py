@@ -1,0 +1,83 @@
+"""The street's own kiosk camera as a second witness: what its picture shows, placed by its calibration, sent as kiosk-1.
+
+It is no kiosk process: one picture, no dwell. What the gateway gets of it is what a kiosk's candidate carries.
+"""
+
+from __future__ import annotations
+
+import time
+from datetime import datetime
+from pathlib import Path
+
+from detectors.base import Detector
+from drone.sim.world import MOMENT_S
+from edge.link import Link, Outbox
+from edge.link.mqtt import Broker
+from edge.sim.street import Street
+from edge.watch.boxes import CASE_CLASS
+from edge.watch.ground import Ground, Point
+from edge.watch.places import Sighting, one_each
+from edge.wire import Candidate, CaseClass
+
+DEVICE, CAMERA = "kiosk-1", "cam-1"
+CODES: dict[CaseClass, str] = {"stall": "04-06", "poster": "02-01", "bike": "04-10", "litter": "01-10"}
+ONLINE_S = 30.0
+
+
+class KioskWitness:
+    """One look of the kiosk's camera. Raises OutboxUnusable."""
+
+    def __init__(self, street: Street, detector: Detector, data: Path, broker: Broker) -> None:
+        self._street, self._detector = street, detector
+        self.link = Link(
+            Outbox(data / f"{DEVICE}.db", DEVICE), broker, "kiosk", handlers={"verify": lambda _request: None}
+        )
+
+    def report(self, case_class: CaseClass, at: datetime) -> Candidate | None:
+        """Send the surest thing of a class that its picture shows; None when it shows none."""
+        image = self._street.render(MOMENT_S)
+        found = self._detector.detect(image)
+        kept = one_each(Sighting(CASE_CLASS[d.name], d.name, d.score, d.box) for d in found if d.name in CASE_CLASS)
+        things = sorted((s for s in kept if s.case_class == case_class), key=lambda s: -s.score)
+        if not things:
+            return None
+        candidate = self._candidate(things[0], at, (image.shape[1], image.shape[0]))
+        self.link.start()
+        self.link.send(candidate)
+        return candidate
+
+    def close(self, wait_s: float = ONLINE_S) -> int:
+        """Wait for receipts, go away. Returns how many messages are left."""
+        deadline = time.monotonic() + wait_s
+        self.link.drain(max(0.0, deadline - time.monotonic()))
+        self.link.stop()
+        left = self.link.outbox.size[0]
+        self.link.outbox.close()
+        return left
+
+    def _candidate(self, thing: Sighting, at: datetime, size: tuple[int, int]) -> Candidate:
+        points = [Point(*p["image"], *p["wgs84"]) for p in self._street.calibration_points()]
+        return Candidate(
+            device=DEVICE,
+            epoch="00000000",
+            seq=1,
+            candidate_id=f"{DEVICE}.{thing.case_class}",
+            camera=CAMERA,
+            place_id=f"{thing.case_class}-1",
+            case_class=thing.case_class,
+            label=thing.label,
+            class_code=CODES[thing.case_class],
+            rule="kiosk-witness",
+            rule_version="sim-1",
+            zone="pavement",
+            score=thing.score,
+            box=thing.box,
+            frame_width=size[0],
+            frame_height=size[1],
+            first_seen=at,
+            last_seen=at,
+            dwell_s=0.0,
+            place=Ground(points).place(thing.box, thing.case_class),
+            model=self._detector.model_name,
+            model_sha256=self._detector.model_sha256,
+        )
