@@ -37,12 +37,13 @@ def tools_of(
     zones: tuple[GroundZone, ...],
     detector: Detector | None = None,
     now_us: Callable[[], int] = lambda: time.time_ns() // 1000,
+    redactor: Redactor | None = None,
 ) -> Tools:
-    """Outbox, link (not started), memory and ledger of a drone in one SQLite file below `data`; the shipped network on tiles
-    unless another detector is given. Raises OutboxUnusable, ModelError, RedactionError."""
+    """Outbox, link (not started), memory and ledger of a drone in one SQLite file below `data`; the shipped network on
+    tiles unless another detector is given. Raises OutboxUnusable, ModelError, RedactionError."""
     outbox = Outbox(data / f"{device}.db", device)
     store = DroneStore(outbox)
-    maker = EvidenceMaker(Redactor(), Sealed(data / "originals", ORIGINALS_BYTES_MAX, FREE_BYTES_MIN))
+    maker = EvidenceMaker(redactor or Redactor(), Sealed(data / "originals", ORIGINALS_BYTES_MAX, FREE_BYTES_MIN))
     chain = Chain(data / "evidence", device_key(data), device)
     handlers: dict[str, Callable[[Verify], None]] = {"verify": lambda request: store.ask(request, now_us())}
     link = Link(outbox, broker, "drone", handlers=handlers)

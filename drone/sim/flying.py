@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Protocol
 
+from detectors.types import Image
 from drone.autopilot.air import Phase
 from drone.autopilot.flight import Flight, Options
 from drone.autopilot.live import Live
@@ -19,7 +21,8 @@ from drone.seeing.second import Chooser
 from drone.seeing.waiting import Frame, Waiting
 from drone.sim.line import Weather, World
 from drone.sim.vehicle import SimCopter
-from drone.sim.world import LENS, AirStreet
+from drone.sim.world import LENS
+from edge.sim.scene import Seen
 
 FLIGHT_S_MAX = 900.0
 EYES_OPEN = frozenset({Phase.FLYING, Phase.LOOKING})
@@ -36,6 +39,14 @@ class Video:
     lag_sigma_s: float = 0.25
 
 
+class Scenery(Protocol):
+    """What lies below the copter: the sample street, or something that is drawn faster."""
+
+    def picture(self, copter: SimCopter) -> tuple[Image, list[Seen]]:
+        """What the copter's camera shows now, from where it truly is (the lens is LENS), and the truth about it."""
+        ...
+
+
 class Flying:
     """An End of `World`. second: who may order second looks, None: nobody. report: called with every outcome."""
 
@@ -43,7 +54,7 @@ class Flying:
         self,
         plan: Plan,
         copter: SimCopter,
-        street: AirStreet,
+        street: Scenery,
         eye: Eye,
         start: datetime,
         *,
