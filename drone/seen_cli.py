@@ -40,11 +40,8 @@ def seen(
         for other in merge or []:
             ledger.merge(Ledger(File(other)).rows())
         rows = ledger.rows(since_us, until_us)
-        told: dict[str, object] = {
-            "rows": len(rows),
-            "area_m2": area_m2(rows),
-            "flights": len({key[3] for key, _ in rows}),
-        }
+        flights = {key[3] for key, _ in rows}
+        told: dict[str, object] = {"rows": len(rows), "area_m2": area_m2(rows), "flights": len(flights)}
         if at is not None:
             told |= _statement(ledger, at, within, kind, since_us)
         if geojson is not None:

@@ -220,10 +220,10 @@ def mission(fence_m: float = 90.0) -> tuple[MissionFlight, Fence]:
     return MissionFlight(e7(0, 0), 15.0, 4.0, -90.0, waypoints), Fence((ring,))
 
 
-def chooser(tools: Tools, bounds: Bounds = Bounds(), fence_m: float = 90.0, endurance_s: float = 1500.0) -> Chooser:
+def chooser(tools: Tools, bounds: Bounds | None = None, fence_m: float = 90.0, endurance_s: float = 1500.0) -> Chooser:
     flight, fence = mission(fence_m)
     pace = Pace(Aircraft(speed_mps=4.0, endurance_s=endurance_s), Wind(), 4.0)
-    return Chooser(SecondLooks(flight, fence, pace, bounds), tools.counts)
+    return Chooser(SecondLooks(flight, fence, pace, bounds or Bounds()), tools.counts)
 
 
 def test_a_doubtful_thing_gets_a_second_look_inside_its_bounds_and_the_mission_goes_on(tmp_path: Path) -> None:

@@ -47,7 +47,7 @@ def test_straight_down_the_cells_are_the_footprint(ledger: Ledger) -> None:
 
 
 def test_nothing_here_is_said_only_of_ground_seen_well_enough(ledger: Ledger) -> None:
-    """Not beyond the picture, not before it was seen, not from so high that the class would be too small, not of walls."""
+    """Not beyond the picture, not before it was seen, not from too high for the class, not of walls."""
     v = view()
     ledger.see(v, 1000, "f", 0.8)
     lat, lon = origin(v)

@@ -1,4 +1,4 @@
-"""A second look in the middle of a flight: from where, how far, and whether fence, reserve and bounds allow it. Pure."""
+"""A second look in the middle of a flight: from where, how far, do fence, reserve and bounds allow it. Pure."""
 
 from __future__ import annotations
 
@@ -49,8 +49,9 @@ class SecondLooks:
         self.count, self.metres = 0, 0.0
 
     def detour(self, target: Point, here: Point, battery_left: float, seq: int) -> Detour | str:
-        """The nearest viewpoint that is seen straight from here inside the fence, or in words why there is none. seq: the
-        mission item that is flown to (home is 0)."""
+        """The nearest viewpoint that is seen straight from here inside the fence, or in words why there is none.
+
+        seq: the mission item that is flown to (home is 0)."""
         if self.count >= self.bounds.count_max:
             return f"{self.count} second looks were flown, no more in one flight"
         found = self._viewpoint(target, here)

@@ -1,4 +1,4 @@
-"""Checks from the air (核查): is it still there? Answered by what flights see of its place after the question was asked.
+"""Checks from the air (核查): still there? Answered by what flights see of its place after the question was asked.
 
 cleared needs so many clear looks as were asked for, and the ledger's word that all the ground where the thing may have
 stood was seen since; still_there is a thing of the class inside the place's error; everything else is cannot_see.

@@ -67,8 +67,9 @@ class Eye:
         return self._tools.counts
 
     def take(self, image: Image, at_s: float, at: datetime, locator: Locator) -> Outcome:
-        """One frame (H, W, 3), taken at `at_s` on the telemetry's clock and `at` in UTC. A frame whose pose nobody knows
-        places nothing and is counted; one that shows nothing is no look at anything."""
+        """One frame (H, W, 3), taken at `at_s` on the telemetry's clock and `at` in UTC.
+
+        A frame whose pose nobody knows places nothing and is counted; one that shows nothing is no look at anything."""
         tools = self._tools
         tools.counts["frames"] += 1
         try:

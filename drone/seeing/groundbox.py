@@ -1,8 +1,8 @@
 """Where the wire wants a camera and a box in its picture: a flying camera has no picture that stays.
 
-So the "camera" of a drone's candidates is a square kilometre of the ground as a map, 1 cm a pixel, north up. The gateway's
-rules for a camera that stands still hold for it: what lies on each other in it is one thing, neighbours that the drone
-tells apart stay two, and a check carries the place back to whatever drone is asked.
+So the "camera" of a drone's candidates is a square kilometre of the ground as a map, 1 cm a pixel, north up. The
+gateway's rules for a camera that stands still hold for it: what lies on each other in it is one thing, neighbours that
+the drone tells apart stay two, and a check carries the place back to whatever drone is asked.
 """
 
 from __future__ import annotations

@@ -72,8 +72,9 @@ class Look:
 
 @dataclass(frozen=True)
 class Statement:
-    """Whether a place was seen so well that a thing there would have been found. share: of its cells; as_of_us: when the
-    cell that was seen longest ago was seen last, UTC in microseconds."""
+    """Whether a place was seen so well that a thing there would have been found. share: of its cells.
+
+    as_of_us: when the cell that was seen longest ago was seen last, UTC in microseconds."""
 
     enough: bool
     share: float
@@ -134,7 +135,7 @@ class Ledger:
         return [_row(row) for row in found]
 
     def merge(self, rows: Iterable[tuple[Key, Look]]) -> None:
-        """Take in another ledger's looks; the same ledger twice changes nothing, and of one flight the fuller row stays."""
+        """Take in another ledger's looks; the same twice changes nothing, and of one flight the fuller row stays."""
         known = dict(self.rows())
         news = [(key, look) for key, look in rows if key not in known or known[key].looks < look.looks]
         self._base.transact(lambda conn: _put(conn, news))

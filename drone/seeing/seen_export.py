@@ -65,8 +65,9 @@ def _feature(group: tuple[int, str, int], rows: Rows) -> dict[str, Any]:
 
 
 def to_svg(rows: Rows) -> str:
-    """A picture with north up, one colour a grade, of the finest look at each cell. Raises ValueError for no rows, or for
-    ground in several UTM zones or too far apart for one picture."""
+    """A picture with north up, one colour a grade, of the finest look at each cell.
+
+    Raises ValueError for no rows, or for ground in several UTM zones or too far apart for one picture."""
     if not rows:
         raise ValueError("nothing was seen in that time")
     zones = {key[0] for key, _ in rows}

@@ -1,10 +1,10 @@
 """One thing on the ground as all flights have seen it: its place with an honest error, how surely, since when.
 
 Sightings of one flight share its lasting errors (compass, GPS, clock, height of the ground): those do not average away.
-Each sighting i says z_i = p + A_i b + e_i, with the flight's own b ~ N(0, I8) and e_i ~ N(0, F_i) new in every picture. With
-weights w_i that sum to 1 the mean is off by sum(w_i A_i) b + sum(w_i e_i), so its covariance is
-M'M + sum(w_i^2 F_i) with M = sum(w_i A_i): exact for any number of sightings, and sums are all that has to be kept. Seen
-from opposite sides a compass error cancels in M, as it does in truth; a GPS error never does.
+Sighting i says z_i = p + A_i b + e_i, with the flight's own b ~ N(0, I8) and e_i ~ N(0, F_i) new in every picture. With
+weights w_i that sum to 1 the mean is off by sum(w_i A_i) b + sum(w_i e_i), so its covariance is M'M + sum(w_i^2 F_i)
+with M = sum(w_i A_i): exact for any number of sightings, and sums are all that has to be kept. Seen from opposite sides
+a compass error cancels in M, as it does in truth; a GPS error never does.
 """
 
 from __future__ import annotations
@@ -147,9 +147,10 @@ class Thing(Struct):
         return Located(lat, lon, 0.0, HeightDatum.UNSTATED, 0.0, 90.0, ((ee, en), (en, nn)))
 
     def distance(self, placed: Placed, era: str) -> tuple[float, float]:
-        """(squared Mahalanobis distance, log of the determinant) of a sighting against what is known. In the same era the
-        common error cancels as far as both were seen from the same side: neighbours stay two things although neither
-        is known to better than the GPS."""
+        """(squared Mahalanobis distance, log of the determinant) of a sighting against what is known.
+
+        In the same era the common error cancels as far as both were seen from the same side: neighbours stay two things
+        although neither is known to better than the GPS."""
         at = self.metres(placed.sensed.located)
         same = next((p for p in self.passes if p.era == era), None)
         if same is not None:

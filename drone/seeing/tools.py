@@ -40,8 +40,8 @@ class Tools:
 
 @dataclass(frozen=True, eq=False)
 class Seen:
-    """A frame after detection. at: UTC of its exposure; placed: what could be put on the ground; fault: what is wrong with
-    the whole picture, or ""."""
+    """A frame after detection. at: UTC of its exposure; placed: what could be put on the ground; fault: what is wrong
+    with the whole picture, or ""."""
 
     image: Image
     at: datetime

@@ -36,7 +36,7 @@ class Frame:
 
 
 class Waiting:
-    """A bounded queue. Counts: `frames_dropped` (too many waited: the oldest), `frames_given_up` (no telemetry came)."""
+    """A bounded queue. Counts: `frames_dropped` (too many waited: the oldest), `frames_given_up` (no telemetry)."""
 
     def __init__(self, counts: Counter[str], waiting_max: int = WAITING_MAX) -> None:
         self._frames = deque[Frame]()

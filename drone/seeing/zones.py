@@ -68,8 +68,8 @@ def _zone(feature: Any, number: int) -> GroundZone:
 
 
 def on_map(thing: Thing, zones: tuple[GroundZone, ...]) -> tuple[Spot, list[Zone]]:
-    """The thing and the zones around it in a map picture that is so wide that what the rules forgive at a zone's edge is
-    one sigma of the thing's place. With zones given, one that lies elsewhere stays in the list: it is not "no zones"."""
+    """The thing and the zones around it in a map picture that is so wide that what the rules forgive at a zone's edge
+    is one sigma of the thing's place. A zone that lies elsewhere stays in the list: that is not "no zones"."""
     here = thing.estimate()
     place = here.place()
     half_m = max(place.error_major_m / EDGE_SHARE / 2, REACH_MIN_M)

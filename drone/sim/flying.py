@@ -25,13 +25,14 @@ from drone.sim.world import LENS
 from edge.sim.scene import Seen
 
 FLIGHT_S_MAX = 900.0
+FAIR = Weather(delay=(0.01, 0.05))
 EYES_OPEN = frozenset({Phase.FLYING, Phase.LOOKING})
 
 
 @dataclass(frozen=True)
 class Video:
-    """every_s: between frames; late_s: how late they really come; lag_s and lag_sigma_s: what is believed of that. Nobody
-    has measured it: a quarter of a second, give or take as much."""
+    """every_s: between frames; late_s: how late they really come; lag_s and lag_sigma_s: what is believed of that.
+    Nobody has measured it: a quarter of a second, give or take as much."""
 
     every_s: float = 1.0
     late_s: float = 0.1
@@ -59,13 +60,12 @@ class Flying:
         start: datetime,
         *,
         video: Video = Video(),
-        weather: Weather = Weather(delay=(0.01, 0.05)),
+        weather: Weather = FAIR,
         second: Chooser | None = None,
         report: Callable[[Outcome], None] = lambda _outcome: None,
-        options: Options = Options(),
         seed: int = 0,
     ) -> None:
-        self.flight = Flight(plan, options)
+        self.flight = Flight(plan, Options())
         self.events: list[Event] = []
         self.live = Live(self._system, lambda: self.flight.timesync.clock)
         self.eye, self.start, self.video = eye, start, video

@@ -1,4 +1,4 @@
-"""The street's own kiosk camera as a second witness: what its picture shows, placed by its calibration, sent as kiosk-1.
+"""The street's own kiosk camera as a second witness: what its picture shows, placed by its calibration.
 
 It is no kiosk process: one picture, no dwell. What the gateway gets of it is what a kiosk's candidate carries.
 """
