@@ -23,7 +23,9 @@ from drone.sim.world import HEIGHT, LENS, WIDTH
 from edge.link.mqtt import Broker
 
 START = datetime(2026, 11, 24, 1, 0, tzinfo=UTC)
-NOISE = np.random.default_rng(1).integers(90, 130, (HEIGHT, WIDTH, 3), np.uint8)
+# Patches, as real ground has: noise of single pixels is no structure to `check_view`, which takes it for a covered lens.
+PATCHES = np.random.default_rng(1).integers(60, 140, (HEIGHT // 12, WIDTH // 12, 3), np.uint8)
+GROUND = np.asarray(cv2.resize(PATCHES, (WIDTH, HEIGHT), interpolation=cv2.INTER_NEAREST), np.uint8)
 
 
 class RedThings:
@@ -63,7 +65,7 @@ class Discs:
     discs: list[tuple[float, float]] = field(default_factory=list)
 
     def picture(self, copter: SimCopter) -> tuple[Image, list[Any]]:
-        image = NOISE.copy()
+        image = GROUND.copy()
         yaw, pitch = math.radians(copter.body.yaw_deg + copter.gimbal_deg[1]), math.radians(copter.gimbal_deg[0])
         forward = np.array([math.sin(yaw) * math.cos(pitch), math.cos(yaw) * math.cos(pitch), math.sin(pitch)])
         right = np.array([math.cos(yaw), -math.sin(yaw), 0.0])

