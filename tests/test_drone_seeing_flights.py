@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from drone_ground import START, Discs, Greyed, away, back, legs, red_tools
+from gateway_helpers import Centre
 
 from detectors import RedactionError
 from detectors.redact import Redactor
@@ -147,6 +148,26 @@ def test_five_per_cent_of_packets_lost_lose_no_thing(tools: Tools) -> None:
     flight = flying(tools, weather=Weather(loss=0.05, double=0.02, delay=(0.01, 0.2)), seed=4)
     assert flight.run() is True
     check(tools, 3)
+
+
+@pytest.mark.slow
+def test_everything_is_delivered_once_the_centre_can_be_reached(tmp_path: Path) -> None:
+    """The whole flight without a broker; then a real broker and a real gateway, and nothing is left or doubled."""
+    (tmp_path / "centre").mkdir()
+    centre = Centre(tmp_path / "centre")
+    tools = red_tools(tmp_path / "drone", port=centre.mqtt_port)
+    tools.link.start()
+    try:
+        flying(tools).run()
+        waiting = tools.link.outbox.size[0]
+        assert waiting >= 9  # three candidates with two pictures each
+        centre.start()
+        assert tools.link.drain(60.0)
+        centre.until(candidates=3, receipts=waiting, dead_letters=0, incidents=3)
+    finally:
+        tools.link.stop()
+        close(tools)
+        centre.stop()
 
 
 def test_a_link_cut_for_30_s_places_nothing_meanwhile_and_the_vehicle_comes_home(tools: Tools) -> None:
@@ -299,7 +320,8 @@ def verdicts(tools: Tools) -> dict[str, str]:
 def test_checks_are_answered_cleared_still_there_or_cannot_see(tools: Tools) -> None:
     """One thing is gone, one is still there, one the second flight does not come near; each with its picture."""
     flying(tools).run()
-    for request in asked_about(tools):
+    requests = asked_about(tools)
+    for request in requests:
         tools.store.ask(request, round(START.timestamp() * 1e6))
     by_north = sorted(filed(tools), key=lambda t: back(t.estimate().lat, t.estimate().lon)[1])
     flight = flying(
@@ -307,7 +329,7 @@ def test_checks_are_answered_cleared_still_there_or_cannot_see(tools: Tools) -> 
         discs=[DISCS[1]],
         plan=legs((0.0, 10.0), (6.0, 25.0), (-6.0, 25.0), (-6.0, 40.0), (6.0, 40.0), height_m=14.0),
         settings=Settings(speed_mps=2.0, gps_error_m=(-0.8, 0.7, 0.3)),
-        eye=Eye(tools, "g", "g"),
+        eye=Eye(tools, "g", "g", aimed=[request.verify_id for request in requests]),
     )
     flight.start = START + timedelta(hours=1)
     flight.run()

@@ -7,6 +7,7 @@ stood was seen since; still_there is a thing of the class inside the place's err
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Collection
 from concurrent.futures import Future, wait
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -73,9 +74,11 @@ class Checking:
             if asked.target is not None and seen.at_us - asked.last_us >= APART_S * 1e6:
                 self._look(asked, asked.target, seen)
 
-    def landed(self, at: datetime, why: str = "no flight showed the place well enough") -> None:
-        """The flight that was to look is over: what is still open nobody could see."""
-        for asked in self.waiting:
+    def landed(
+        self, at: datetime, aimed: Collection[str], why: str = "no picture showed the place well enough"
+    ) -> None:
+        """A flight is over: of the checks (their ids) that it was sent for, what is still open it could not see."""
+        for asked in [one for one in self.waiting if one.request.verify_id in aimed]:
             if not asked.looks:
                 asked.looks.append(Look(at=at, verdict="cannot_see", score=0.0, reason=why))
                 asked.pictures.append(_no_picture())

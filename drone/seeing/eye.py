@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -50,9 +50,10 @@ class Outcome:
 
 class Eye:
     """Runs on one thread. era: under which set of lasting errors frames are taken (`drone.seeing.things`); flight: the
-    name under which the ledger keeps this flight's looks."""
+    name under which the ledger keeps this flight's looks; aimed: ids of the checks that it is sent for."""
 
-    def __init__(self, tools: Tools, flight: str, era: str) -> None:
+    def __init__(self, tools: Tools, flight: str, era: str, aimed: Collection[str] = ()) -> None:
+        self.aimed = aimed
         self._tools = tools
         self._flight, self._era = flight, era
         self.filing = Filing(tools)
@@ -100,7 +101,7 @@ class Eye:
 
     def landed(self, at: datetime, wait_s: float = 30.0) -> None:
         """The flight is over: answer what is open, store everything."""
-        self.checking.landed(at)
+        self.checking.landed(at, self.aimed)
         self.finish(wait_s)
         self._tools.store.save(list(self._tools.memory.things.values()))
         self._tools.ledger.flush()

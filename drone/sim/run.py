@@ -121,6 +121,7 @@ class SimPatrol:
         eye_checks = Eye(tools, "revisit-1", "revisit-1")
         waiting = [asked for asked in eye_checks.checking.waiting if asked.target is not None]
         places = {asked.request.verify_id: asked.target for asked in waiting if asked.target is not None}
+        eye_checks.aimed = tuple(places)
         events = self.street.standing()
         for number, spot in enumerate(places.values()):
             east, north = self.street.street.anchor.to_local(spot.lat, spot.lon)
