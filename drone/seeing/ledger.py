@@ -97,7 +97,7 @@ class Ledger:
         """Note what a frame shows, without what people and vehicles (boxes in px) hide. Returns how many cells."""
         lat, lon = float(view.pose.origins[0, 0]), float(view.pose.origins[0, 1])
         zone = zone_of(lat, lon)
-        cells = cells_around(zone, lat, lon, REACH_M)
+        cells = cells_around(zone, lat, lon, min(view.reach_m, REACH_M))
         shown = view.show(*middles(zone, cells))
         seen = shown.inside & (shown.cm_px <= CM_PX_MAX) & ~_covered(shown.pixel, blocked)
         for number in np.flatnonzero(seen).tolist():

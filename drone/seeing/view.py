@@ -61,6 +61,17 @@ class FrameView:
         return float(self.pose.origins[0, 2] - _level(self.ground, self.pose)[0])
 
     @property
+    def reach_m(self) -> float:
+        """How far from the point below the camera the picture shows ground that counts, as on level ground and a fifth
+        more for what is not."""
+        w, h = self.camera.width - 1, self.camera.height - 1
+        share = np.linspace(0, 1, 9)
+        edges = [(x * w, y * h) for s in share for x, y in ((s, 0), (s, 1), (0, s), (1, s))]
+        ned = CAMERA.apply(self.camera.rays(edges)) @ self.pose.rotations[0].T
+        steep = np.maximum(np.arcsin(np.clip(ned[:, 2], -1, 1)), np.radians(DEPRESSION_MIN_DEG))
+        return 1.2 * float((max(self.height_m, 0.0) / np.tan(steep)).max())
+
+    @property
     def _wide(self) -> float:
         """Tangent of the angle to the farthest corner."""
         w, h = self.camera.width - 1, self.camera.height - 1
