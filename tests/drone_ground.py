@@ -23,7 +23,7 @@ from drone.sim.world import HEIGHT, LENS, WIDTH
 from edge.link.mqtt import Broker
 
 START = datetime(2026, 11, 24, 1, 0, tzinfo=UTC)
-# Patches, as real ground has: noise of single pixels is no structure to `check_view`, which takes it for a covered lens.
+# Patches, as real ground has: noise of single pixels is no structure to `check_view`: it could be a covered lens.
 PATCHES = np.random.default_rng(1).integers(60, 140, (HEIGHT // 12, WIDTH // 12, 3), np.uint8)
 GROUND = np.asarray(cv2.resize(PATCHES, (WIDTH, HEIGHT), interpolation=cv2.INTER_NEAREST), np.uint8)
 

@@ -32,6 +32,7 @@ from edge.wire import Evidence, Look, Verdict, Verify
 
 PICTURES_MAX = 8
 APART_S = 0.4  # between looks: the next frame of a video is no second witness
+UNSEEN = "no picture showed the place well enough"
 UNKNOWN_SIGMA_M = 3.0  # of a place that another device found
 SCORE_MIN = 0.35
 RING = np.array([(0.0, 0.0), *[(np.cos(a), np.sin(a)) for a in np.arange(8) * np.pi / 4]])
@@ -74,13 +75,11 @@ class Checking:
             if asked.target is not None and seen.at_us - asked.last_us >= APART_S * 1e6:
                 self._look(asked, asked.target, seen)
 
-    def landed(
-        self, at: datetime, aimed: Collection[str], why: str = "no picture showed the place well enough"
-    ) -> None:
+    def landed(self, at: datetime, aimed: Collection[str]) -> None:
         """A flight is over: of the checks (their ids) that it was sent for, what is still open it could not see."""
         for asked in [one for one in self.waiting if one.request.verify_id in aimed]:
             if not asked.looks:
-                asked.looks.append(Look(at=at, verdict="cannot_see", score=0.0, reason=why))
+                asked.looks.append(Look(at=at, verdict="cannot_see", score=0.0, reason=UNSEEN))
                 asked.pictures.append(_no_picture())
             asked.answer, asked.at = "cannot_see", at
 
