@@ -138,8 +138,9 @@ def test_pictures_that_cannot_be_redacted_do_not_leave(tools: Tools, monkeypatch
 
 @pytest.mark.parametrize("late_s", [0.1, 0.4])
 def test_video_that_is_late_by_an_unmeasured_time_is_in_the_ellipse(tools: Tools, late_s: float) -> None:
-    """At 4 m/s 400 ms are 1.6 m; nobody has measured them, and the ellipse of a case filed on the way out says so. On the
-    way home the same thing is seen from the other side, and lateness cancels, in truth as in the ellipse."""
+    """At 4 m/s 400 ms are 1.6 m; nobody has measured them, and the ellipse of a case filed on the way out says so.
+
+    On the way home the same thing is seen from the other side, and lateness cancels, in truth as in the ellipse."""
     flying(tools, video=Video(every_s=0.5, late_s=late_s)).run()
     check(tools, 3)
     assert all(case.place.error_major_m > 1.6 for case in candidates(tools))

@@ -113,7 +113,7 @@ class Checking:
         box = shown_box(target, request, seen)
         if box is None:
             return
-        there = max((p.score for p in seen.placed if same(p, target, request)), default=0.0)
+        there = max((p.score for p in self._candidates(asked, target, seen)), default=0.0)
         if there >= SCORE_MIN:
             words = f"a {request.case_class} stands there, score {there:.2f}"
             taken = Look(at=seen.at, verdict="still_there", score=min(there, 1.0), reason=words)
@@ -130,6 +130,16 @@ class Checking:
         asked.pictures.append(picture)
         asked.last_us = seen.at_us
         self._decide(asked, target, seen)
+
+    def _candidates(self, asked: Asked, target: Located, seen: Seen) -> list[Placed]:
+        """Sightings that may be the thing: what the memory took for it, or for something new in its place. A bicycle
+        that stands in the bay beside it lies inside the place's error, too, but is known to be another."""
+        request, things = asked.request, self._tools.memory.things
+        older = {i for i in seen.known if i in things and things[i].first_seen.timestamp() * 1e6 < asked.asked_us}
+        others = [id(seen.known[i]) for i in older if i != request.place_id]
+        mine = seen.known.get(request.place_id)
+        near = [p for p in seen.placed if same(p, target, request) and id(p) not in others]
+        return [mine, *near] if mine is not None else near
 
     def _decide(self, asked: Asked, target: Located, seen: Seen) -> None:
         last, request = asked.looks[-1], asked.request

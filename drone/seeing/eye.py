@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 import numpy as np
@@ -85,6 +85,7 @@ class Eye:
         outcome = Outcome(refused="" if quality.ok else quality.reasons[0].fault)
         if quality.ok:
             outcome.change = tools.memory.update(placed, at, self._era, lambda things: _shown(things, seen))
+            seen = replace(seen, known=outcome.change.placed)
             outcome.cells = tools.ledger.see(view, seen.at_us, self._flight, 1.0 - quality.blur, blockers)
             self._judge(outcome.change, seen)
             outcome.doubtful = self._left(at)
@@ -127,7 +128,7 @@ class Eye:
         for thing in change.seen:
             self._doubts.pop(thing.thing_id, None)
         for thing in change.due:
-            decision = self.filing.consider(thing, seen, change.boxes[thing.thing_id])
+            decision = self.filing.consider(thing, seen, change.placed[thing.thing_id].box)
             if _doubtful(thing, decision):
                 self._doubts[thing.thing_id] = decision.why
 

@@ -12,7 +12,6 @@ import numpy as np
 
 from drone.georef.locate import Located
 from drone.seeing.things import Placed, Thing
-from edge.watch.boxes import Box
 
 GATE = 9.21034037197618  # chi-squared, two degrees of freedom, 99 %
 REACH_M = 40.0  # farther off nothing is compared
@@ -26,11 +25,11 @@ M_PER_DEGREE = 111_320.0
 
 @dataclass
 class Change:
-    """What one frame changed. due: those of `seen` that no surer name for the same thing stands in the way of; boxes:
-    where the frame shows each thing of `seen`, by its id, px."""
+    """What one frame changed. due: those of `seen` that no surer name for the same thing stands in the way of; placed:
+    the sighting of each thing of `seen`, by its id."""
 
     seen: list[Thing] = field(default_factory=list)
-    boxes: dict[str, Box] = field(default_factory=dict)
+    placed: dict[str, Placed] = field(default_factory=dict)
     due: list[Thing] = field(default_factory=list)
     gone: list[Thing] = field(default_factory=list)
     forgotten: list[Thing] = field(default_factory=list)
@@ -55,8 +54,8 @@ class Memory:
             thing.add(sighting, era, at)
         pairs += [(self._begin(sighting, era, at), sighting) for sighting in fresh]
         change.seen = [thing for thing, _ in pairs]
-        change.boxes = {thing.thing_id: sighting.box for thing, sighting in pairs}
-        others = [thing for thing in self._shown(visible) if thing.thing_id not in change.boxes]
+        change.placed = {thing.thing_id: sighting for thing, sighting in pairs}
+        others = [thing for thing in self._shown(visible) if thing.thing_id not in change.placed]
         for thing in others:
             self._miss(thing, change)
         change.due = [t for t in change.seen if t.state == "watching" and not self._outdone(t)]

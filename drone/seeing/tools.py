@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -41,7 +41,7 @@ class Tools:
 @dataclass(frozen=True, eq=False)
 class Seen:
     """A frame after detection. at: UTC of its exposure; placed: what could be put on the ground; fault: what is wrong
-    with the whole picture, or ""."""
+    with the whole picture, or ""; known: what the memory took each sighting for, by the thing's id."""
 
     image: Image
     at: datetime
@@ -50,6 +50,7 @@ class Seen:
     placed: Sequence[Placed]
     blockers: Sequence[Box]
     fault: str = ""
+    known: Mapping[str, Placed] = field(default_factory=dict)
 
     @property
     def at_us(self) -> int:
