@@ -325,7 +325,7 @@ def test_checks_are_answered_cleared_still_there_or_cannot_see(tools: Tools) -> 
     flying(tools).run()
     requests = asked_about(tools)
     for request in requests:
-        tools.store.ask(request, round(START.timestamp() * 1e6))
+        tools.store.ask(request, round((START + timedelta(minutes=30)).timestamp() * 1e6))
     by_north = sorted(filed(tools), key=lambda t: back(t.estimate().lat, t.estimate().lon)[1])
     flight = flying(
         tools,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
@@ -139,14 +140,19 @@ class Eye:
         return [(thing, why) for thing, why in pairs if (at - thing.last_seen).total_seconds() >= LEFT_S]
 
     def _keep(self, change: Change, now_s: float) -> None:
+        """A disk that fails costs memory over a restart, never the flight: what is unsaved is tried again."""
         store = self._tools.store
-        store.save(change.gone)
-        store.forget(change.forgotten)
-        self.finish()
-        if now_s - self._saved_s >= SAVE_EVERY_S:
-            self._saved_s = now_s
-            store.save(list(self._tools.memory.things.values()))
-            self._tools.ledger.flush()
+        try:
+            store.save(change.gone)
+            store.forget(change.forgotten)
+            self.finish()
+            if now_s - self._saved_s >= SAVE_EVERY_S:
+                store.save(list(self._tools.memory.things.values()))
+                self._tools.ledger.flush()
+                self._saved_s = now_s
+        except sqlite3.Error as error:
+            self._tools.counts["not_stored"] += 1
+            log.error("drone.not_stored", reason=str(error))
 
 
 def sense(locator: Locator, sighting: Sighting, at_s: float) -> Placed:
