@@ -30,7 +30,7 @@ from drone.sim.vehicle import Settings, SimCopter
 from edge.wire import Candidate, Place, Verify, decode
 from edge.wire.channels import channel
 
-LINE = ((0.0, 10.0), (0.0, 70.0))
+LINE = ((0.0, 15.0), (0.0, 64.0))
 DISCS = [(0.5, 25.0), (-2.0, 40.0), (1.0, 55.0)]
 CHI2_9999 = 18.42  # two degrees of freedom
 
@@ -136,12 +136,11 @@ def test_pictures_that_cannot_be_redacted_do_not_leave(tools: Tools, monkeypatch
     assert {m.channel for m in tools.link.outbox.pending(1000)} == {"candidate"}
 
 
-@pytest.mark.parametrize("late_s", [0.1, 0.4])
-def test_video_that_is_late_by_an_unmeasured_time_is_in_the_ellipse(tools: Tools, late_s: float) -> None:
+def test_video_that_is_late_by_400_ms_which_nobody_has_measured_is_in_the_ellipse(tools: Tools) -> None:
     """At 4 m/s 400 ms are 1.6 m; nobody has measured them, and the ellipse of a case filed on the way out says so.
 
     On the way home the same thing is seen from the other side, and lateness cancels, in truth as in the ellipse."""
-    flying(tools, video=Video(every_s=0.5, late_s=late_s)).run()
+    flying(tools, video=Video(every_s=0.5, late_s=0.4)).run()
     check(tools, 3)
     assert all(case.place.error_major_m > 1.6 for case in candidates(tools))
     assert all(thing.estimate().place().error_major_m < 1.6 for thing in filed(tools))
