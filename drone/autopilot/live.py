@@ -30,9 +30,11 @@ class Live:
         self._clock = clock
         self._newest_s = 0.0
         self._back = 0
+        self._had_clock = False
 
     def __call__(self, message: Message, now_s: float) -> None:
         """Keep what a message tells of position, attitude, gimbal and fix."""
+        self._watch_clock()
         if message.get_srcSystem() != self._vehicle():
             return
         kind = message.get_type()
@@ -57,6 +59,19 @@ class Live:
         last = [channel.times[-1] for channel in channels if channel.times]
         return min(last) if self.buffer.position.times else float("-inf")
 
+    def _watch_clock(self) -> None:
+        """A clock that was known and is not was reset: the vehicle has rebooted. The old buffer goes before the new clock
+        comes, or its first minute would be read as the new run's."""
+        known = self._clock() is not None
+        if self._had_clock and not known:
+            self._anew(0.0)
+        self._had_clock = known
+
+    def _anew(self, newest_s: float) -> None:
+        self.buffer = Buffer(limit=LIMIT)
+        self.reboots += 1
+        self._newest_s, self._back = newest_s, 0
+
     def _timely(self, at_s: float) -> bool:
         """Whether the sample is of this run of the vehicle; two from before mean that it has started anew."""
         if at_s >= self._newest_s - BACK_S:
@@ -66,9 +81,7 @@ class Live:
         self._back += 1
         if self._back < 2:
             return False
-        self.buffer = Buffer(limit=LIMIT)
-        self.reboots += 1
-        self._newest_s, self._back = at_s, 0
+        self._anew(at_s)
         return True
 
 
