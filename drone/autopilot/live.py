@@ -60,8 +60,8 @@ class Live:
         return min(last) if self.buffer.position.times else float("-inf")
 
     def _watch_clock(self) -> None:
-        """A clock that was known and is not was reset: the vehicle has rebooted. The old buffer goes before the new clock
-        comes, or its first minute would be read as the new run's."""
+        """A clock that was known and is not was reset: the vehicle has rebooted. The old buffer goes before the new
+        clock comes, or its first minute would be read as the new run's."""
         known = self._clock() is not None
         if self._had_clock and not known:
             self._anew(0.0)

@@ -65,8 +65,10 @@ class SimPatrol:
             broker = Broker(port=centre.mqtt_port)
             tools = tools_of(self._folder / DEVICE, DEVICE, broker, load_rules(), self.street.zones())
             try:
-                tools.link.start()
                 self._patrol(tools)
+                # Only now: virtual flights pass faster than the centre works, and crews that "dispose" of things while
+                # the drone still flies over them would be told at once that they have not.
+                tools.link.start()
                 self._kiosk(broker)
                 self._merged(centre, tools)
                 self._revisit(centre, tools)
