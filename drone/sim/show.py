@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -21,6 +22,7 @@ ERRORS = (SimError, PlanError, ChildFailed, DetectorError, OutboxUnusable, OSErr
 def show_sim(seed: int, keep: Path | None, as_json: bool) -> int:
     """Exit status: 0 all was closed, or left standing for a reason; 2 it did not come to its end."""
     console = Console(stderr=True)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # an exit that stops the centre's processes on its way
     try:
         if keep is not None:
             numbers = SimPatrol(keep, seed, console.print).run()
