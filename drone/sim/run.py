@@ -82,7 +82,7 @@ class SimPatrol:
 
     def _patrol(self, tools: Tools) -> None:
         flown = area_plan(self.street, self._folder)
-        chooser = Chooser(flown.second_looks(Bounds()), tools.counts)
+        chooser = Chooser(flown.second_looks(Bounds(count_max=2, hold_s=3.0)), tools.counts)
         flying = self._fly(tools, flown, self._start, "patrol-1", chooser)
         truth = {event.id: event for event in self.street.standing()}
         filed = [t for t in tools.memory.things.values() if t.state == "filed"]
