@@ -5,6 +5,7 @@ It is no kiosk process: one picture, no dwell. What the gateway gets of it is wh
 
 from __future__ import annotations
 
+import math
 import time
 from datetime import datetime
 from pathlib import Path
@@ -22,6 +23,7 @@ from edge.wire import Candidate, CaseClass
 DEVICE, CAMERA = "kiosk-1", "cam-1"
 CODES: dict[CaseClass, str] = {"stall": "04-06", "poster": "02-01", "bike": "04-10", "litter": "01-10"}
 ONLINE_S = 30.0
+NEAR_M = 1.2
 
 
 class KioskWitness:
@@ -29,22 +31,31 @@ class KioskWitness:
 
     def __init__(self, street: Street, detector: Detector, data: Path, broker: Broker) -> None:
         self._street, self._detector = street, detector
+        self._ground = Ground([Point(*p["image"], *p["wgs84"]) for p in street.calibration_points()])
         self.link = Link(
             Outbox(data / f"{DEVICE}.db", DEVICE), broker, "kiosk", handlers={"verify": lambda _request: None}
         )
 
     def report(self, case_class: CaseClass, at: datetime) -> Candidate | None:
-        """Send the surest thing of a class that its picture shows; None when it shows none."""
+        """Send the surest thing of a class that its picture shows and that ought to be filed (the street's truth stands
+        in for a kiosk's zones and permits); None when it shows none."""
         image = self._street.render(MOMENT_S)
         found = self._detector.detect(image)
         kept = one_each(Sighting(CASE_CLASS[d.name], d.name, d.score, d.box) for d in found if d.name in CASE_CLASS)
-        things = sorted((s for s in kept if s.case_class == case_class), key=lambda s: -s.score)
+        mine = (s for s in kept if s.case_class == case_class and self._due(s))
+        things = sorted(mine, key=lambda s: -s.score)
         if not things:
             return None
         candidate = self._candidate(things[0], at, (image.shape[1], image.shape[0]))
         self.link.start()
         self.link.send(candidate)
         return candidate
+
+    def _due(self, thing: Sighting) -> bool:
+        place = self._ground.place(thing.box, thing.case_class)
+        east, north = self._street.anchor.to_local(place.lat, place.lon)
+        due = [event for event in self._street.timetable.between(MOMENT_S, MOMENT_S + 1e-6) if event.should_file]
+        return any(math.hypot(event.east_m - east, event.north_m - north) <= NEAR_M for event in due)
 
     def close(self, wait_s: float = ONLINE_S) -> int:
         """Wait for receipts, go away. Returns how many messages are left."""
@@ -56,7 +67,6 @@ class KioskWitness:
         return left
 
     def _candidate(self, thing: Sighting, at: datetime, size: tuple[int, int]) -> Candidate:
-        points = [Point(*p["image"], *p["wgs84"]) for p in self._street.calibration_points()]
         return Candidate(
             device=DEVICE,
             epoch="00000000",
@@ -77,7 +87,7 @@ class KioskWitness:
             first_seen=at,
             last_seen=at,
             dwell_s=0.0,
-            place=Ground(points).place(thing.box, thing.case_class),
+            place=self._ground.place(thing.box, thing.case_class),
             model=self._detector.model_name,
             model_sha256=self._detector.model_sha256,
         )
