@@ -61,7 +61,7 @@ def test_nothing_here_is_said_only_of_ground_seen_well_enough(ledger: Ledger) ->
     assert not other.statement(lat, lon, 0.5, "litter", since_us=2000).enough
     assert not other.statement(lat, lon, 0.5, "poster").enough
     high = Ledger(File(Path(":memory:")))
-    high.see(replace(view(60.0), shift_m=0.3), 1000, "f", 0.8)
+    high.see(replace(view(85.0), shift_m=0.3), 1000, "f", 0.8)
     assert high.statement(lat, lon, 0.5, "stall").share == pytest.approx(0.0)
     blurred = Ledger(File(Path(":memory:")))
     blurred.see(sure, 1000, "f", 0.1)
