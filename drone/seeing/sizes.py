@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from edge.wire import CaseClass
 
-# Across a thing. On renders of the sample street from 15 m at 45 degrees, shrunk to 3.8 cm/px, the shipped network still
-# found every bicycle, stall and heap (scores 0.59 to 0.94).
+# Across a thing. On renders of the sample street from 15 m at 45 degrees, shrunk to 3.8 cm/px, the network that ships
+# still found every bicycle, stall and heap (scores 0.59 to 0.94).
 PX_MIN = 16.0
 
 
