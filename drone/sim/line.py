@@ -8,10 +8,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
-from sim.vehicle import OWN, SimCopter
-
 from drone.autopilot.types import GROUND
 from drone.autopilot.wire import Codec, Message
+from drone.sim.vehicle import OWN, SimCopter
 
 TICK_S = 0.1
 

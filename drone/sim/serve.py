@@ -6,9 +6,8 @@ import socket
 import threading
 import time
 
-from sim.vehicle import OWN, SimCopter
-
 from drone.autopilot.wire import Codec, Message, Signing
+from drone.sim.vehicle import OWN, SimCopter
 
 
 class Port:

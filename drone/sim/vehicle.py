@@ -8,13 +8,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from shapely.geometry import Point, Polygon
-from sim.flightmath import Body, to_degrees, to_metres
-from sim.store import Store
 
 from drone.autopilot.camera import quaternion
 from drone.autopilot.modes import AUTO, BRAKE, GUIDED, IN_MISSION, LAND, RTL
 from drone.autopilot.types import Address, MissionItem, MissionType
 from drone.autopilot.wire import Message, addressed_to, mav, source, text
+from drone.sim.flightmath import Body, to_degrees, to_metres
+from drone.sim.store import Store
 
 OWN = Address(1, 1)
 HOME = (312_304_000, 1_214_737_000)  # the recording's own field
@@ -38,6 +38,9 @@ class Settings:
     can_pause: bool = True
     arm_refusals: int = 0  # how often arming fails although the checks pass
     parameters: dict[str, float] = field(default_factory=lambda: {"FS_GCS_ENABLE": 0.0, "FENCE_ENABLE": 0.0})
+    home: tuple[int, int] = HOME
+    gps_error_m: tuple[float, float, float] = (0.0, 0.0, 0.0)  # east, north, up: what it says less what is true
+    yaw_error_deg: float = 0.0
 
 
 class SimCopter:
@@ -62,6 +65,9 @@ class SimCopter:
         self.mode, self.armed, self.paused, self.breached = 0, False, False, False
         self.seq, self._trigger_m, self._shot_at = 0, 0.0, (0.0, 0.0)
         self._target_up: float | None = None
+        self._target: tuple[float, float] | None = None
+        self._roi: tuple[float, float] | None = None
+        self._arrived_s: float | None = None
         self._armed_s = 0.0
         self._gcs_s: float | None = None
         self._intervals: dict[int, float] = {}
@@ -140,7 +146,7 @@ class SimCopter:
         if store is None:
             return
         if store.items and store.kind is MissionType.MISSION:  # its own home, whatever was sent
-            store.items[0] = MissionItem(0, 0, 16, 0, 1, x=HOME[0], y=HOME[1], z=HOME_MSL_M)
+            store.items[0] = MissionItem(0, 0, 16, 0, 1, x=self.settings.home[0], y=self.settings.home[1], z=HOME_MSL_M)
         self._out += store.receive(m, self._now_s)
 
     def _parameter(self, name: str) -> None:
@@ -161,6 +167,10 @@ class SimCopter:
             mav.MAV_CMD_DO_GIMBAL_MANAGER_PITCHYAW: self._gimbal_asked,
             mav.MAV_CMD_DO_GIMBAL_MANAGER_CONFIGURE: lambda _m: OK,
             mav.MAV_CMD_IMAGE_START_CAPTURE: self._picture_asked,
+            mav.MAV_CMD_DO_REPOSITION: self._reposition_asked,
+            mav.MAV_CMD_DO_SET_ROI_LOCATION: self._roi_asked,
+            mav.MAV_CMD_DO_SET_ROI_NONE: self._roi_asked,
+            mav.MAV_CMD_DO_MOUNT_CONTROL: self._mount_asked,
         }
         answer = answers.get(m.command)
         result = answer(m) if answer is not None else UNSUPPORTED
@@ -219,6 +229,26 @@ class SimCopter:
         self.gimbal_deg = (m.param1, m.param2)
         return OK
 
+    def _reposition_asked(self, m: Message) -> int:
+        """DENIED outside GUIDED without the flag that changes the mode; COMMAND_INT alone carries the place."""
+        if self.mode != GUIDED or not self.armed:
+            return DENIED
+        if m.get_type() != "COMMAND_INT":
+            return UNSUPPORTED
+        self._target, self._target_up = to_metres(m.x, m.y, self.settings.home), m.z
+        return OK
+
+    def _roi_asked(self, m: Message) -> int:
+        named = m.command == mav.MAV_CMD_DO_SET_ROI_LOCATION
+        if named and m.get_type() != "COMMAND_INT":
+            return UNSUPPORTED
+        self._roi = to_metres(m.x, m.y, self.settings.home) if named else None
+        return OK
+
+    def _mount_asked(self, m: Message) -> int:
+        self.gimbal_deg = (m.param1, m.param3)
+        return OK
+
     def _picture_asked(self, m: Message) -> int:
         self._picture()
         return OK
@@ -245,7 +275,7 @@ class SimCopter:
 
     def _inside(self) -> bool:
         items = self.stores[MissionType.FENCE].items
-        corners = [to_metres(i.x, i.y, HOME) for i in items if i.command == 5001]
+        corners = [to_metres(i.x, i.y, self.settings.home) for i in items if i.command == 5001]
         return len(corners) < 3 or bool(Polygon(corners).contains(Point(self.body.east, self.body.north)))
 
     def _fly(self, dt_s: float) -> None:
@@ -259,12 +289,22 @@ class SimCopter:
             self._auto(dt_s)
         elif self.mode in (RTL, LAND):
             self._home(dt_s)
+        self._look()
         self._trigger()
+
+    def _look(self) -> None:
+        """With a region of interest nose and camera are kept on it (AUTO_YAW_ROI)."""
+        if self._roi is None or self.mode not in (*IN_MISSION, GUIDED):
+            return
+        east, north = self._roi[0] - self.body.east, self._roi[1] - self.body.north
+        self.body.yaw_deg = math.degrees(math.atan2(east, north)) % 360
+        self.gimbal_deg = (-math.degrees(math.atan2(self.body.up, math.hypot(east, north))), 0.0)
 
     def _guided(self, dt_s: float) -> None:
         if self._target_up is not None:
-            self._go(self.body.east, self.body.north, self._target_up, dt_s)
-        elif self._now_s - self._armed_s > AUTO_DISARM_S:
+            east, north = self._target or (self.body.east, self.body.north)
+            self._go(east, north, self._target_up, dt_s)
+        elif self.body.up < 0.1 and self._now_s - self._armed_s > AUTO_DISARM_S:
             self._disarm()
 
     def _auto(self, dt_s: float) -> None:
@@ -276,8 +316,14 @@ class SimCopter:
             elif item.command == mav.MAV_CMD_NAV_RETURN_TO_LAUNCH:
                 self._home(dt_s)
                 return
+            elif item.command == mav.MAV_CMD_DO_MOUNT_CONTROL:
+                self.gimbal_deg = (item.p1, item.p3)
+            elif item.command == mav.MAV_CMD_DO_SET_ROI_LOCATION:
+                self._roi = to_metres(item.x, item.y, self.settings.home)
+            elif item.command == mav.MAV_CMD_DO_SET_ROI_NONE:
+                self._roi = None
             elif item.command < mav.MAV_CMD_NAV_LAST:
-                if self._fly_to(item, dt_s):
+                if self._fly_to(item, dt_s) and self._held(item):
                     self._say(mav.MAVLink_mission_item_reached_message(self.seq))
                     self.seq += 1
                 return
@@ -286,8 +332,16 @@ class SimCopter:
     def _fly_to(self, item: MissionItem, dt_s: float) -> bool:
         if item.command == mav.MAV_CMD_NAV_TAKEOFF or (item.x, item.y) == (0, 0):
             return self._go(self.body.east, self.body.north, max(item.z, self.body.up), dt_s)
-        east, north = to_metres(item.x, item.y, HOME)
+        east, north = to_metres(item.x, item.y, self.settings.home)
         return self._go(east, north, item.z if item.frame == 3 else item.z - HOME_MSL_M, dt_s)
+
+    def _held(self, item: MissionItem) -> bool:
+        """Whether a waypoint's time (parameter 1) has been spent there."""
+        self._arrived_s = self._arrived_s if self._arrived_s is not None else self._now_s
+        if item.command == mav.MAV_CMD_NAV_WAYPOINT and self._now_s - self._arrived_s < item.p1:
+            return False
+        self._arrived_s = None
+        return True
 
     def _home(self, dt_s: float) -> None:
         away = math.hypot(self.body.east, self.body.north) > 0.5
@@ -309,7 +363,7 @@ class SimCopter:
 
     def _picture(self) -> None:
         self.pictures += 1
-        lat, lon = to_degrees(self.body.east, self.body.north, HOME)
+        lat, lon = to_degrees(self.body.east, self.body.north, self.settings.home)
         up, usec = self.body.up, int((1_795_394_000 + self._now_s) * 1e6)
         if self.settings.camera_v2:
             q = quaternion(0.0, self.gimbal_deg[0], self.body.yaw_deg)
@@ -321,6 +375,10 @@ class SimCopter:
         self._say(mav.MAVLink_camera_feedback_message(usec, 0, 0, self.pictures, *place2))
 
     @property
+    def _said_yaw_deg(self) -> float:
+        return (self.body.yaw_deg + self.settings.yaw_error_deg) % 360
+
+    @property
     def _pitch_deg(self) -> float:
         return -20.0 if self.body.moving and self.armed else 0.0
 
@@ -329,6 +387,7 @@ class SimCopter:
             self.paused = False
         self.mode = mode
         self._target_up = None if mode != GUIDED else self._target_up
+        self._target = None if mode != GUIDED else self._target
         self.mode_log.append((self._now_s, mode, by))
 
     def _disarm(self) -> None:
@@ -368,13 +427,16 @@ class SimCopter:
 
     def _position(self) -> Message:
         known = self.boot_s >= self.settings.fix_after_s
-        lat, lon = to_degrees(self.body.east, self.body.north, HOME) if known else (0, 0)
-        heights = (int((HOME_MSL_M + self.body.up) * 1e3), int(self.body.up * 1e3))
-        heading = int(self.body.yaw_deg * 100)
+        off_east, off_north, off_up = self.settings.gps_error_m
+        where = (self.body.east + off_east, self.body.north + off_north)
+        lat, lon = to_degrees(*where, self.settings.home) if known else (0, 0)
+        up = self.body.up + off_up
+        heights = (int((HOME_MSL_M + up) * 1e3), int(up * 1e3))
+        heading = int(self._said_yaw_deg * 100)
         return mav.MAVLink_global_position_int_message(int(self.boot_s * 1e3), lat, lon, *heights, 0, 0, 0, heading)
 
     def _attitude(self) -> Message:
-        yaw = math.radians((self.body.yaw_deg + 180) % 360 - 180)
+        yaw = math.radians((self._said_yaw_deg + 180) % 360 - 180)
         return mav.MAVLink_attitude_message(int(self.boot_s * 1e3), 0.0, math.radians(self._pitch_deg), yaw, 0, 0, 0)
 
     def _gimbal(self) -> Message:
