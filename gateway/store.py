@@ -75,6 +75,7 @@ class BatchStore:
             work_on = _Batch(tx, to_text(self._clock()), outcome, _ledger(tx, items))
             for device in throttled:
                 work_on.tally.add(device, "throttled")
+            intake.stand(tx, (item.message for item in items), work_on.now)
             for item in items:
                 work_on.apply(item)
             work_on.tally.write(tx, work_on.bulk, work_on.now)

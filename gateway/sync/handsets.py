@@ -8,7 +8,6 @@ import sqlalchemy as sa
 
 from edge.wire import Op, Pull, Wiped
 from gateway.sync import cursor, rows
-from gateway.sync.books import SqlReader
 from gateway.sync_tables import crew_logs, handset_ops, handsets, op_streams, parked_ops
 from gateway.tables import devices, work_orders
 
@@ -19,11 +18,19 @@ class UnknownHandset(LookupError):
     """Nobody enrolled it and it was never heard; `str()` says what to do."""
 
 
-def stands(tx: sa.Connection, pull: Pull, now: str) -> None:
-    """Write down where a handset says that it stands; one never heard of is a crew of its own."""
-    crew = SqlReader(tx).crew_of(pull.device)
+def stand(tx: sa.Connection, pulls: Iterable[Pull], now: str) -> None:
+    """Write down where handsets say that they stand, each one's last word; one never heard of is a crew of its own."""
+    newest = {pull.device: pull for pull in pulls}
+    if not newest:
+        return
+    found = sa.select(handsets.c.device, handsets.c.crew).where(handsets.c.device.in_(list(newest)))
+    crews = {row.device: row.crew for row in tx.execute(found)}
+    rows.put_all(tx, {name: _place(pull, crews.get(name, name), now) for name, pull in newest.items()}, set(crews))
+
+
+def _place(pull: Pull, crew: str, now: str) -> dict[str, Any]:
     values = {"epoch": pull.epoch, "cursor": pull.cursor, "acked": cursor.read(pull.cursor, crew) or 0}
-    rows.put(tx, pull.device, values | {"acked_through": min(pull.through, 2**62), "last_pull": now})
+    return values | {"acked_through": min(pull.through, 2**62), "last_pull": now}
 
 
 def revoke(tx: sa.Connection, device: str, reason: str, now: str) -> None:
