@@ -39,6 +39,7 @@ from gateway.targets.base import TIMEOUT_S
 from gateway.times import utc_now
 
 DRAIN_S = 1.5
+BACKOFF_S_MAX = 1.0  # one gateway may knock often; thousands of devices wait behind it
 log = structlog.get_logger()
 
 
@@ -58,7 +59,11 @@ class Gateway:
             base_url=settings.embedded_url() or settings.registry_url, timeout=TIMEOUT_S, trust_env=False
         )
         self.connection = Connection(
-            settings.broker, settings.client_id, subscriptions=[(up_filter(), 1)], on_message=self._incoming
+            settings.broker,
+            settings.client_id,
+            subscriptions=[(up_filter(), 1)],
+            on_message=self._incoming,
+            backoff_max_s=BACKOFF_S_MAX,
         )
         self._build(settings)
         self._build_ways(settings)

@@ -1,6 +1,7 @@
 """When a handset says what: a pure machine over the replica. Time comes in with every call, messages come out."""
 
 import random
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import msgspec
@@ -14,8 +15,8 @@ POLL_S = 300.0
 OPS_UNDER_WAY = 32
 PIECES_UNDER_WAY = 4
 SHIFT_JITTER_S = 60.0
-# With nothing new, how often the timers are looked at.
-REST_S = 0.5
+# With nothing new and nothing due, how often it is looked all the same.
+REST_S = 5.0
 START_JITTER_S = 2.0
 Up = Op | Pull | Piece | Wiped
 Down = Delta | Receipt | PhotoState | Wipe
@@ -61,6 +62,12 @@ class Session:
         self._offered: set[str] = set()
         self._behind = False
         self._told_wiped = False
+        self.on_poke: Callable[[], None] = lambda: None
+
+    @property
+    def wake_s(self) -> float:
+        """When `due` should be asked next; `on_poke` is called when it is sooner."""
+        return self._rest_until_s
 
     @property
     def current(self) -> bool:
@@ -88,6 +95,7 @@ class Session:
     def poke(self) -> None:
         """The crew did something: look at once."""
         self._rest_until_s = 0.0
+        self.on_poke()
 
     def bulk_failed(self, now_s: float) -> None:
         """A page could not be fetched over HTTP; MQTT brings it."""
@@ -102,7 +110,7 @@ class Session:
         """What came down; committed when this returns, so that it may be acknowledged."""
         before = self.replica.book.cursor
         self.replica.handle(message)
-        self._rest_until_s = 0.0
+        self.poke()
         if isinstance(message, Receipt):
             for seq in (*message.seqs, *(refusal.seq for refusal in message.refused)):
                 self._ops.pop(seq, None)
@@ -115,14 +123,22 @@ class Session:
         """What is to be sent now; most urgent first. Called often, and after every change."""
         if not self._up or now_s < self._rest_until_s:
             return []
-        self._rest_until_s = now_s + REST_S
         if self.replica.wiped:
+            self._rest_until_s = now_s + REST_S
             return self._wiped()
         out: list[Up] = [*self._due_ops(now_s), *self._due_pull(now_s)]
         if not self._ops:
             out += self._due_pieces(now_s)
         self.counters.sent += len(out)
+        self._rest_until_s = self._next_s(now_s)
         return out
+
+    def _next_s(self, now_s: float) -> float:
+        """The next of all timers."""
+        times = [now_s + REST_S, *(at_s for at_s, _ in (*self._ops.values(), *self._pieces.values()))]
+        if self._ask_at is not None:
+            times.append(self._ask_at)
+        return max(now_s, min(times))
 
     def _delta(self, delta: Delta, before: str, now_s: float) -> None:
         if delta.defer_s:
@@ -163,7 +179,7 @@ class Session:
 
     def _ask(self, at_s: float, reason: str, urgent: bool) -> None:
         self._ask_at, self._reason, self._urgent = at_s, reason, urgent
-        self._rest_until_s = 0.0
+        self.poke()
 
     def _due_pull(self, now_s: float) -> list[Up]:
         if self._ask_at is None and self._current_at is not None and now_s - self._current_at > POLL_S:

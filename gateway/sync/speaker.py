@@ -32,6 +32,7 @@ PAGES_PER_S = 400.0
 PAGES_AT_ONCE = 1600.0
 ANSWERS_AT_ONCE = 256
 TELL_REST = 9.0
+UNHEARD_S = 1.0
 log = structlog.get_logger()
 
 
@@ -44,7 +45,7 @@ class Told:
     through: int
     more: bool
     again_at_s: float
-    tries: int = 0
+    tries: int = -1
 
 
 class Speaker:
@@ -106,8 +107,8 @@ class Speaker:
     def _answer(self, now_s: float) -> None:
         """Some of those who ask; the others' turn is next, so that nobody's answer waits for everybody's page."""
         heard = self._take(ANSWERS_AT_ONCE)
-        for device in heard:
-            self._told.pop(device, None)
+        for device, pull in heard.items():
+            self._told[device] = Told(pull.cursor, 0, 0, more=pull.ask, again_at_s=now_s)
         asking = {device: pull for device, pull in heard.items() if pull.ask}
         if not asking:
             return
@@ -165,7 +166,10 @@ class Speaker:
         if row["device"] in self._heard:
             return None
         told = self._told.get(row["device"])
-        if told is None or now_s >= told.again_at_s:
+        if told is None:  # written down, and not yet heard here: perhaps it asks
+            self._told[row["device"]] = Told(row["cursor"], 0, 0, more=True, again_at_s=now_s + UNHEARD_S)
+            return None
+        if now_s >= told.again_at_s:
             return str(row["cursor"])
         if told.more or (told.head >= row["head"] and told.through >= row["through"]):
             return None
