@@ -39,7 +39,7 @@ from gateway.targets.base import TIMEOUT_S
 from gateway.times import utc_now
 
 DRAIN_S = 1.5
-BACKOFF_S_MAX = 1.0  # one gateway may knock often; thousands of devices wait behind it
+BACKOFF_S_MAX = 0.5  # one gateway may knock often; thousands of devices wait behind it
 log = structlog.get_logger()
 
 
@@ -156,6 +156,8 @@ class Gateway:
             self.speaker.hear(outcome.heard.pulls)
         if outcome.births:
             self.sender.born(outcome.births)
+        if outcome.there:
+            self.speaker.found(outcome.there)
 
     def _guard(self, name: str, run: Callable[[], None]) -> None:
         try:

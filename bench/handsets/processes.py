@@ -27,7 +27,7 @@ _GATEWAY = """data = "{data}"
 port = {http}
 registry_url = "http://127.0.0.1:{nobody}"
 console = false
-log_level = "warning"
+log_level = "info"
 
 [broker]
 port = {port}

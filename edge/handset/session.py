@@ -12,6 +12,7 @@ from edge.wire import PIECE_BYTES_MAX, Bulk, Delta, Op, PhotoState, Piece, Pull,
 RESEND_S = 10.0
 RESEND_S_MAX = 60.0
 POLL_S = 300.0
+GAP_WAIT_S = 2.0
 OPS_UNDER_WAY = 32
 PIECES_UNDER_WAY = 4
 SHIFT_JITTER_S = 60.0
@@ -62,6 +63,8 @@ class Session:
         self._offered: set[str] = set()
         self._behind = False
         self._told_wiped = False
+        self._looked_at = -1
+        self._work = False
         self.on_poke: Callable[[], None] = lambda: None
 
     @property
@@ -126,12 +129,26 @@ class Session:
         if self.replica.wiped:
             self._rest_until_s = now_s + REST_S
             return self._wiped()
-        out: list[Up] = [*self._due_ops(now_s), *self._due_pull(now_s)]
-        if not self._ops:
-            out += self._due_pieces(now_s)
+        out = self._due_pull(now_s)
+        if self._has_work:
+            out = [*self._due_ops(now_s), *out]
+            if not self._ops:
+                out += self._due_pieces(now_s)
         self.counters.sent += len(out)
         self._rest_until_s = self._next_s(now_s)
         return out
+
+    @property
+    def _has_work(self) -> bool:
+        """Whether the book may hold anything that is to go up; asked of the database only when it has changed."""
+        book = self.replica.book
+        if book.version != self._looked_at:
+            self._looked_at = book.version
+            mine = "select exists (select 1 from ops where receipted = 0) or exists (select 1 from photos where done = 0)"
+            self._work = bool(book.number(mine))
+            if not self._work:
+                self._ops.clear()
+        return self._work
 
     def _next_s(self, now_s: float) -> float:
         """The next of all timers."""
@@ -153,14 +170,17 @@ class Session:
 
     def _gap(self, delta: Delta, now_s: float) -> None:
         """Not for our cursor: an old page, or one behind something that was lost. A new one is worth a question, after
-        the one under way."""
+        the one under way; where that one is not answered soon, it was lost while the centre was away."""
         if delta.next == self.replica.book.cursor:
+            if not delta.more:
+                self._page(delta, now_s)
             return
         self.counters.gaps += 1
         if self._ask_at is None:
             self._ask(now_s, "gap", False)
         else:
             self._behind = True
+            self._ask_at = min(self._ask_at, now_s + GAP_WAIT_S)
 
     def _page(self, delta: Delta, now_s: float) -> None:
         self.counters.pages += 1

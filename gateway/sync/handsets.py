@@ -83,21 +83,30 @@ def cut(tx: sa.Connection, device: str, now: str) -> None:
     tx.execute(sa.update(handsets).where(handsets.c.device == device).values(cut_at=now))
 
 
+_HEAD = sa.func.coalesce(crew_logs.c.head, 0)
+_THROUGH = sa.func.coalesce(op_streams.c.through, 0)
+
+
 def behind(tx: sa.Connection) -> list[Any]:
     """(device, epoch, cursor, head, through) of those that are there and lack something."""
+    h = handsets.c
+    query = _standing().join(devices, devices.c.device == h.device).where(devices.c.online)
+    return list(tx.execute(query.where(sa.or_(h.acked < _HEAD, h.acked_through < _THROUGH))).mappings())
+
+
+def standing(tx: sa.Connection, names: list[str]) -> list[Any]:
+    """The same of these, whether they lack something or not."""
+    if not names:
+        return []
+    return list(tx.execute(_standing().where(handsets.c.device.in_(names))).mappings())
+
+
+def _standing() -> "sa.Select[Any]":
     h, s = handsets.c, op_streams.c
     mine = sa.and_(s.device == h.device, s.epoch == h.epoch)
-    through = sa.func.coalesce(s.through, 0)
-    head = sa.func.coalesce(crew_logs.c.head, 0)
-    query = (
-        sa.select(h.device, h.epoch, h.cursor, head.label("head"), through.label("through"))
-        .join(devices, devices.c.device == h.device)
-        .outerjoin(crew_logs, crew_logs.c.crew == h.crew)
-        .outerjoin(op_streams, mine)
-        .where(devices.c.online, h.revoked_at.is_(None), h.last_pull.is_not(None))
-        .where(sa.or_(h.acked < head, h.acked_through < through))
-    )
-    return list(tx.execute(query).mappings())
+    columns = sa.select(h.device, h.epoch, h.cursor, _HEAD.label("head"), _THROUGH.label("through"))
+    joined = columns.select_from(handsets).outerjoin(crew_logs, crew_logs.c.crew == h.crew).outerjoin(op_streams, mine)
+    return joined.where(h.revoked_at.is_(None), h.last_pull.is_not(None))
 
 
 def behind_count(tx: sa.Connection) -> int:

@@ -63,6 +63,7 @@ class Speaker:
         self._valve = Valve(PAGES_PER_S, PAGES_AT_ONCE)
         self._heard: dict[str, Pull] = {}
         self._lock = threading.Lock()
+        self._found: dict[str, float] = {}
         self._tell_at_s = 0.0
         self._told: dict[str, Told] = {}
         self._stop = threading.Event()
@@ -77,6 +78,12 @@ class Speaker:
                 else:
                     self._counters.add("sync_pulls_dropped")
         self.wake.set()
+
+    def found(self, devices: set[str]) -> None:
+        """These came up while the gateway was away: what they asked then was lost with the broker."""
+        at_s = time.monotonic() + UNHEARD_S
+        with self._lock:
+            self._found |= dict.fromkeys(devices, at_s)
 
     def photos(self, states: list[tuple[str, PhotoState]]) -> None:
         """(device, state), after the commit of what they say."""
@@ -114,7 +121,7 @@ class Speaker:
             return
         began_s, given = time.monotonic(), 0
         with self._database.read() as tx:
-            books = AheadReader(tx, asking)
+            books = AheadReader(tx, {device: pull.cursor for device, pull in asking.items()})
             for device, pull in asking.items():
                 if device in books.revoked:
                     self._wipe(device)
@@ -127,7 +134,17 @@ class Speaker:
         """The first of what was heard and not yet looked at."""
         with self._lock:
             names = list(islice(self._heard, limit))
+            for name in names:
+                self._found.pop(name, None)
             return {name: self._heard.pop(name) for name in names}
+
+    def _unheard(self, now_s: float) -> list[str]:
+        """Those that were found and have not asked again since."""
+        with self._lock:
+            names = [name for name, at_s in self._found.items() if now_s >= at_s and name not in self._heard]
+            for name in names:
+                del self._found[name]
+            return names
 
     def _page(self, books: AheadReader, pull: Pull, now_s: float) -> bool:
         """False when it was only told to come back."""
@@ -152,11 +169,12 @@ class Speaker:
             return
         began_s = time.monotonic()
         with self._database.read() as tx:
+            due = [(row, row["cursor"]) for row in handsets.standing(tx, self._unheard(now_s))]
             found = ((row, self._from(row, now_s)) for row in handsets.behind(tx))
-            due = [(row, at) for row, at in found if at is not None]
+            due += [(row, at) for row, at in found if at is not None]
             for i in range(0, len(due), ANSWERS_AT_ONCE):
                 part = due[i : i + ANSWERS_AT_ONCE]
-                books = AheadReader(tx, [row["device"] for row, _ in part])
+                books = AheadReader(tx, {row["device"]: at for row, at in part})
                 for row, at in part:
                     self._push(books, row, at, now_s)
         self._tell_at_s = now_s + TELL_REST * (time.monotonic() - began_s)
