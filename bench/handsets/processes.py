@@ -1,5 +1,6 @@
 """Broker and gateway as processes of their own below one folder, and what each has cost so far."""
 
+import getpass
 import os
 import shutil
 import signal
@@ -21,13 +22,14 @@ max_inflight_messages 1000
 max_queued_messages 100000
 message_size_limit 409600
 set_tcp_nodelay true
+user {user}
 {more}
 """
 _GATEWAY = """data = "{data}"
 port = {http}
 registry_url = "http://127.0.0.1:{nobody}"
 console = false
-log_level = "info"
+log_level = "warning"
 
 [broker]
 port = {port}
@@ -64,7 +66,7 @@ class Centre:
             raise NotThere("mosquitto is not installed; apt-get install mosquitto")
         more = self._tls.format(port=self.tls_port) if self._tls else ""
         config = self.folder / "mosquitto.conf"
-        config.write_text(_MOSQUITTO.format(port=self.port, more=f"allow_anonymous true\n{more}"))
+        config.write_text(_MOSQUITTO.format(port=self.port, user=getpass.getuser(), more=f"allow_anonymous true\n{more}"))
         self._start("broker", [program, "-c", str(config)])
         self._await("broker", lambda: listens(self.port))
 

@@ -144,7 +144,9 @@ class Session:
         book = self.replica.book
         if book.version != self._looked_at:
             self._looked_at = book.version
-            mine = "select exists (select 1 from ops where receipted = 0) or exists (select 1 from photos where done = 0)"
+            mine = (
+                "select exists (select 1 from ops where receipted = 0) or exists (select 1 from photos where done = 0)"
+            )
             self._work = bool(book.number(mine))
             if not self._work:
                 self._ops.clear()
