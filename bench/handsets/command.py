@@ -1,4 +1,4 @@
-"""`zhuomu bench handsets`: a city's handsets in step, cold and after a broker's death, beside the floor of connecting."""
+"""`zhuomu bench handsets`: a city's handsets in step, cold and after a broker's death, beside the floor."""
 
 import json
 import logging
@@ -27,7 +27,7 @@ from edge.link import Broker
 COUNTS, QUICK = "1400,14000", "60,300"
 TLS, QUICK_TLS = 1400, 100
 PACKAGES = ("zhuomu", "paho-mqtt", "SQLAlchemy", "msgspec", "cryptography")
-NOTE = "each handset a crew of its own; cold: all ask at once, empty books; storm: broker SIGKILLed, away 2 s, 0-2 s jitter"
+NOTE = "each a crew of its own; cold: all ask at once, empty books; storm: broker SIGKILLed, away 2 s, 0-2 s jitter"
 
 
 def handsets(

@@ -66,7 +66,8 @@ class Centre:
             raise NotThere("mosquitto is not installed; apt-get install mosquitto")
         more = self._tls.format(port=self.tls_port) if self._tls else ""
         config = self.folder / "mosquitto.conf"
-        config.write_text(_MOSQUITTO.format(port=self.port, user=getpass.getuser(), more=f"allow_anonymous true\n{more}"))
+        user = getpass.getuser()  # started by root, mosquitto would become somebody who cannot read the keys
+        config.write_text(_MOSQUITTO.format(port=self.port, user=user, more=f"allow_anonymous true\n{more}"))
         self._start("broker", [program, "-c", str(config)])
         self._await("broker", lambda: listens(self.port))
 

@@ -20,7 +20,7 @@ class Line:
     """A paho client is made anew for each connection: what must survive lies in the handset's book.
 
     `on_message` (topic, payload) returns when the message is safe; an exception of it leaves it unacknowledged.
-    `listening`: the broker has confirmed the subscription. `refused`: the last attempt found a machine without a broker.
+    `listening`: the broker has confirmed the subscription. `refused`: the last attempt found a machine and no broker.
     """
 
     def __init__(

@@ -26,8 +26,8 @@ DELTA_ENTRIES_MAX = 10
 BULK_FROM = 100
 RESEND_S = 5.0
 RESEND_S_MAX = 300.0
-# Until the first pages have shown what they cost. Four seconds' worth at once, so that a handset that has waited for its
-# turn has not asked again.
+# Until the first pages have shown what they cost. Four seconds' worth at once: a handset that has waited so long for
+# its turn has not asked again.
 PAGES_PER_S = 400.0
 PAGES_AT_ONCE = 1600.0
 ANSWERS_AT_ONCE = 256
