@@ -41,10 +41,10 @@ def handsets(
     ] = -1,
 ) -> None:
     """Cold sync, broker storm, floor, TLS with certificates, a week offline. 处置通同步性能。"""
-    logging.disable(logging.ERROR)
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     try:
         numbers = _numbers(counts or (QUICK if quick else COUNTS))
+        logging.disable(logging.ERROR)
+        structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
         storm_tls = (QUICK_TLS if quick else TLS) if tls < 0 else tls
         _room_for(max(*numbers, storm_tls))
         report = measured(numbers, orders_each, repeats or (1 if quick else 3), storm_tls)
