@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import httpx
 import structlog
@@ -48,6 +49,7 @@ from gateway.targets.base import TIMEOUT_S
 from gateway.times import utc_now
 
 DRAIN_S = 1.5
+BACKOFF_S_MAX = 0.5  # one gateway may knock often; thousands of devices wait behind it
 log = structlog.get_logger()
 
 
@@ -77,12 +79,13 @@ class Gateway:
         self.on_failure: Callable[[], None] = lambda: None
 
     def _connection(self, s: GatewaySettings) -> Connection:
+        line: dict[str, Any] = {"on_message": self._incoming, "backoff_max_s": BACKOFF_S_MAX}
         if not s.group:
-            return Connection(s.broker, s.client_id, subscriptions=[(up_filter(), 1)], on_message=self._incoming)
+            return Connection(s.broker, s.client_id, subscriptions=[(up_filter(), 1)], **line)
         # Births are kept by the broker, and what is kept it gives to no group: every gateway hears of them by itself.
         births = [(topic("up", "+", "presence"), 1)]
         group = Group(s.group, [(up_filter(), 1)], s.batch_messages_max)
-        return Connection(s.broker, s.client_id, subscriptions=births, on_message=self._incoming, group=group)
+        return Connection(s.broker, s.client_id, subscriptions=births, group=group, **line)
 
     def _duty(self, s: GatewaySettings) -> Duty:
         """Who may do what cannot be done by two gateways at once."""
@@ -209,6 +212,8 @@ class Gateway:
             self.speaker.hear(outcome.heard.pulls)
         if outcome.births:
             self.sender.born(outcome.births)
+        if outcome.there:
+            self.speaker.found(outcome.there)
 
     def _guard(self, name: str, run: Callable[[], None]) -> None:
         try:
