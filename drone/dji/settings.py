@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 from msgspec import Meta, Struct
 
 from drone.dji.fields import Sn
 from edge.link.mqtt import Broker
+from edge.link.settings import SettingsError, load
 
 Name = Annotated[str, Meta(min_length=1, max_length=100)]
 DOCKS_MAX = 200
@@ -84,3 +86,12 @@ def wrong(settings: Settings) -> str:
     if settings.whip and "{camera}" not in settings.whip:
         return "whip: {camera} is missing; as https://live.example/whip/{camera}"
     return ""
+
+
+def read_settings(path: Path) -> Settings:
+    """The file, checked. Raises SettingsError."""
+    settings = load(path, Settings)
+    fault = wrong(settings)
+    if fault:
+        raise SettingsError(f"{path}: {fault}")
+    return settings

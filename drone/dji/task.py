@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+import msgspec
+
 from drone.dji import words
 from drone.dji.calls import Answer
 from drone.dji.fields import BreakPoint, ProgressOutput
@@ -196,7 +198,7 @@ class Task:
 
     def as_json(self) -> dict[str, Any]:
         """For people and files."""
-        broken = self.break_point
+        broken = msgspec.to_builtins(self.break_point) if self.break_point else None
         return {
             "flight_id": self.flight_id,
             "dock": self.dock_sn,
@@ -206,12 +208,12 @@ class Task:
             "step": words.of(words.STEPS, self.step),
             "percent": self.percent,
             "waypoint": self.waypoint,
-            "break_point": {"index": broken.index, "progress": broken.progress, "state": broken.state} if broken else None,
+            "break_point": broken,
             "pictures": {"taken": self.media, "uploaded": self.uploaded, "expected": self.expected},
             "lost": self.lost,
             "unsure": self.unsure,
             "stale": self.stale,
-        }  # fmt: skip
+        }
 
     def _newer(self, unix_ms: float) -> bool:
         """Whether a message is not older than the newest; the dock's clock may be set back, which is no lateness."""

@@ -9,7 +9,8 @@ from importlib.resources import files
 Words = tuple[str, str]
 """(Chinese, English)."""
 
-SOURCES = {"3": ("设备端", "the device"), "5": ("设备端", "the device"), "4": ("遥控器", "DJI Pilot"), "6": ("遥控器", "DJI Pilot")}  # fmt: skip
+DEVICE, PILOT = ("设备端", "the device"), ("遥控器", "DJI Pilot")
+SOURCES: dict[str, Words] = {"3": DEVICE, "5": DEVICE, "4": PILOT, "6": PILOT}  # by a code's first digit
 
 DOCK_MODES: dict[int, Words] = {
     0: ("空闲", "idle"),
