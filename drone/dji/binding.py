@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
@@ -31,7 +32,7 @@ def added(config: Path, sn: str, name: str, aircraft: tuple[str, ...]) -> str:
     return code
 
 
-def _append(config: Path, entry: dict[str, object]) -> None:
+def _append(config: Path, entry: Mapping[str, object]) -> None:
     # JSON texts and lists of texts are TOML too.
     lines = [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in entry.items()]
     try:

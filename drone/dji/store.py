@@ -91,7 +91,7 @@ def restore(cloud: Cloud, saved: Saved) -> None:
     for task in saved.tasks:
         dock = cloud.docks.get(task.dock_sn)
         if dock is not None:
-            task.since_s = None  # it counted on the clock of the last run
+            task.since_s = task.sign_s = None  # they counted on the clock of the last run
             dock.add(task, saved.resources.get(task.flight_id))
 
 

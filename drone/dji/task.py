@@ -20,7 +20,10 @@ SILENT_S = 30.0  # osd comes every 2 s: a dock that says nothing for so long is 
 NO_PROGRESS_S = 120.0  # a dock that is idle for so long after it was to fly, or came back, does not know the task
 CLOCK_BACK_MS = 60_000  # a message older than the newest by more than this is no late one: the dock's clock was set
 WAYPOINTS_MAX = 65_535
-BUSY = frozenset({321257, 319001, 319016, 514148})  # "a task is under way": what a repeated execute is answered
+STUCK_S = 1800.0  # longer than any battery: whatever it does, this flight is over
+IDLE = "机场空闲且不报告该任务 / the dock is idle and says nothing of the task"
+STUCK = "半小时没有进度 / no progress for half an hour"
+BUSY = frozenset({321257, 319001, 319016, 514148})  # "a task is under way": what an execute is answered that came twice
 
 
 class State(StrEnum):
@@ -67,7 +70,8 @@ ZH: dict[State, str] = {
 @dataclass
 class Task:
     """One flight. why: the last thing worth a person's attention; lost: the dock is silent while it flies; unsure:
-    how it goes or ended is not known for certain. since_s: from when on a sign of it is waited for; keys: of pictures
+    how it goes or ended is not known for certain. since_s: from when on a sign of it is waited for; sign_s: when its last
+    one came; keys: of pictures
     that have come."""
 
     flight_id: str
@@ -85,6 +89,7 @@ class Task:
     lost: bool = False
     unsure: bool = False
     since_s: float | None = None
+    sign_s: float | None = None
     newest_ms: float = 0.0
     stale: int = 0
     keys: set[str] = field(default_factory=set)
@@ -110,9 +115,12 @@ class Task:
         if answer.result is None:
             self.unsure = True
             self.why = f"{said(answer)}; 可能已起飞,等待进度 / it may have taken off, waiting for progress"
-        elif answer.result == 0 or (answer.tries > 1 and answer.result in BUSY):
+        elif answer.result == 0:
             self.unsure = False
             self._newer(answer.unix_ms)
+        elif answer.result in BUSY:  # a line that repeats messages makes a dock say so of the very flight it has begun
+            self.unsure = True
+            self.why = f"{said(answer)}; 等待进度 / waiting for progress"
         else:
             self._end(State.FAILED, said(answer))
 
@@ -145,7 +153,7 @@ class Task:
         if state is None or self.over or not self._newer(unix_ms):
             self.stale += 1
             return False
-        self.unsure, self.since_s = False, None
+        self.unsure, self.since_s, self.sign_s = False, None, None
         self.step, self.percent = output.progress.current_step, min(max(output.progress.percent, 0.0), 100.0)
         self.waypoint = min(max(output.ext.current_waypoint_index, 0), WAYPOINTS_MAX)
         self.media = max(output.ext.media_count, self.media)
@@ -166,7 +174,7 @@ class Task:
 
     def started(self, now_s: float) -> None:
         """flighttask_execute goes out now."""
-        self.state, self.since_s = State.STARTING, now_s
+        self.state, self.since_s, self.sign_s = State.STARTING, now_s, now_s
 
     def silence(self, quiet_s: float, now_s: float) -> bool:
         """The dock has said nothing for quiet_s; True when that became a loss, or is over, just now."""
@@ -186,14 +194,21 @@ class Task:
 
     def forgotten(self, now_s: float, idle: bool, home: bool) -> bool:
         """A dock that is idle and gives no sign of the task does not know it: it never began, or a restart lost it."""
-        since = self.since_s
-        if since is None or self.state not in BEGUN or not idle or now_s - since < NO_PROGRESS_S:
+        if self.state not in BEGUN or self.lost:
+            return False
+        self.sign_s = now_s if self.sign_s is None or self.state is State.PAUSED else self.sign_s
+        waited = self.since_s is not None and now_s - self.since_s >= NO_PROGRESS_S
+        if self.unsure and waited and not idle:  # it flies, but not this one
+            self._end(State.FAILED, f"没有进度 / no progress; {self.why}")
+            return True
+        stuck = now_s - self.sign_s >= STUCK_S
+        if not stuck and not (waited and idle):
             return False
         self.unsure = True
         place = "飞行器在舱内 / the aircraft is in the dock"
         if not home:
             place = "飞行器不在舱内,请到现场查看 / the aircraft is NOT in the dock, look after it"
-        self._end(State.FAILED, f"机场空闲且不报告该任务 / the dock is idle and says nothing of the task; {place}")
+        self._end(State.FAILED, f"{STUCK if stuck else IDLE}; {place}")
         return True
 
     def as_json(self) -> dict[str, Any]:
