@@ -193,7 +193,7 @@ def test_live_starts_by_whip_at_the_aircrafts_camera_and_a_second_start_is_told_
     assert again[0].result == 513003
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     seed=st.integers(0, 1_000_000),
     loss=st.floats(0, 0.3),

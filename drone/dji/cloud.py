@@ -145,7 +145,7 @@ class Cloud:
         before = dict(self.bound)
         data = answer(asked, envelope)
         if envelope.method == "config":
-            dock.anew(dock.now_s)
+            dock.anew(dock.now_s, envelope.timestamp)
         for sn in self.bound.keys() - before.keys():
             self.say(dock.sn, f"已绑定 bound: {sn}")
         for note in asked.notes:

@@ -150,11 +150,11 @@ class Dock:
             changed = True
         return changed
 
-    def anew(self, now_s: float) -> None:
+    def anew(self, now_s: float, unix_ms: float) -> None:
         """It asks for its configuration: it has started or logged in anew, and what it said before is old."""
         self.osd = DockOsd(live_capacity=self.osd.live_capacity)
         task = self.active
-        if task is not None and task.anew(now_s):
+        if task is not None and task.anew(now_s, unix_ms):
             self.tell(task)
 
     def remember(self, key: tuple[str, str, str], reply: dict[str, Any]) -> None:

@@ -43,7 +43,7 @@ def _uploaded(dock: Dock, envelope: Envelope, say: Say) -> None:
     if not told.file.object_key.startswith(f"{dock.sn}/"):
         say(
             dock.sn,
-            f"照片不在本机场目录 a picture outside this dock's folder: {shown(told.file.object_key)}; not taken",
+            f"照片不在本机场目录 not in this dock's folder: {shown(told.file.object_key)}",
         )
         return
     task = dock.tasks.get(told.file.ext.flight_id)
@@ -55,7 +55,7 @@ def _uploaded(dock: Dock, envelope: Envelope, say: Say) -> None:
 def _health(dock: Dock, envelope: Envelope, say: Say) -> None:
     """Every new alarm once, until it has left the list of those kept."""
     known = {(alarm["code"], alarm["device_type"]) for alarm in dock.alarms}
-    for alarm in body(envelope, fields.Health, dock.sn).list:
+    for alarm in body(envelope, fields.Health, dock.sn).alarms:
         if (alarm.code, alarm.device_type) in known:
             continue
         known.add((alarm.code, alarm.device_type))

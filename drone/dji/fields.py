@@ -194,7 +194,7 @@ class Alarm(msgspec.Struct, frozen=True):
 class Health(msgspec.Struct, frozen=True):
     """hms: at most 20 alarms."""
 
-    list: Annotated[list[Alarm], Meta(max_length=LISTED_MAX)]
+    alarms: Annotated[list[Alarm], Meta(max_length=LISTED_MAX)] = msgspec.field(name="list")
 
 
 class ExitHoming(msgspec.Struct, frozen=True):

@@ -150,7 +150,8 @@ class Task:
     def progress(self, output: ProgressOutput, result: int, unix_ms: float) -> bool:
         """flighttask_progress. False when it is late, or of a task that has ended, or in a state without a name."""
         state = STATUS.get(output.status)
-        if state is None or self.over or not self._newer(unix_ms):
+        newer = self._newer(unix_ms)
+        if state is None or self.over or not (newer or state in ENDS):  # an end holds, however late word of it comes
             self.stale += 1
             return False
         self.unsure, self.since_s, self.sign_s = False, None, None
@@ -184,10 +185,12 @@ class Task:
             self.since_s = now_s
         return changed
 
-    def anew(self, now_s: float) -> bool:
-        """The dock has logged in anew; True when the task was under way. It may still go on with it."""
+    def anew(self, now_s: float, unix_ms: float) -> bool:
+        """The dock has logged in anew; True when the task was under way. It may still go on with it, but what it said
+        of it before is no sign of that."""
         if self.state not in BEGUN:
             return False
+        self._newer(unix_ms)
         self.since_s = now_s
         self.why = "机场重新上线,等待进度 / the dock has logged in anew, waiting for progress"
         return True
