@@ -24,11 +24,10 @@ def _progress(dock: Dock, envelope: Envelope, say: Say) -> None:
     if task is None:
         say(dock.sn, f"进度属于未知任务 progress of a flight that was not ordered here: {shown(flight_id)}")
         return
+    dock.calls.drop(flight_id)  # it flies: an execute that is sent again could only start it anew
     before = (task.state, task.waypoint)
     if task.progress(told.output, told.result, envelope.timestamp) and before != (task.state, task.waypoint):
         dock.tell(task)
-    if task.over:
-        dock.calls.drop(task.flight_id)
 
 
 def _ready(dock: Dock, envelope: Envelope, _say: Say) -> None:

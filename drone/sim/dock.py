@@ -2,7 +2,7 @@
 
 Written from the documentation and not from `drone.dji`, which it is to test; it shares no code with it. Assumed,
 because the documentation does not say: a dock does not know a service by its tid when it comes twice, resends an event
-that wants an answer, and calls a flight that was called home "canceled".
+that wants an answer, takes a flight's number once, and calls a flight that was called home "canceled".
 """
 
 from __future__ import annotations
@@ -66,6 +66,7 @@ class SimDock:
         self.unanswered = 0
         self._out: list[tuple[str, Json]] = []
         self._prepared: dict[str, Json] = {}
+        self._begun: set[str] = set()
         self._flight: Json | None = None
         self._start(0.0)
 
@@ -207,6 +208,8 @@ class SimDock:
             case "flighttask_prepare":
                 if data["task_type"] == 0 and abs(data["execute_time"] - unix_ms) > TIME_OFF_MS:
                     return 319008
+                if data["flight_id"] in self._begun:
+                    return 319007
                 self._prepared[data["flight_id"]] = data
             case "flighttask_execute":
                 if self._flight is not None:
@@ -250,6 +253,7 @@ class SimDock:
 
     def _begin(self, flight_id: str, now_s: float, unix_ms: int) -> None:
         task = self._prepared.pop(flight_id)
+        self._begun.add(flight_id)
         flight = {"id": flight_id, "file": task["file"], "kmz": None, "points": 0, "at": 0, "next": now_s}
         self._flight = flight | {"paused": False, "home": False, "step": 16, "ms": unix_ms}
         self._ask("flighttask_resource_get", {"flight_id": flight_id}, unix_ms)
@@ -312,7 +316,11 @@ class SimDock:
 
     def _osd(self, unix_ms: int) -> None:
         flying = self._flight is not None and self._flight["points"] > 0
-        dock: Json = {"mode_code": 4 if self._flight else 0, "drone_in_dock": int(not flying), "cover_state": int(flying)}
+        dock: Json = {
+            "mode_code": 4 if self._flight else 0,
+            "drone_in_dock": int(not flying),
+            "cover_state": int(flying),
+        }
         dock |= {"latitude": 30.0, "longitude": 120.0, "height": 20.0, "wind_speed": 2.5, "rainfall": 0}
         dock |= {"drone_charge_state": {"state": 0, "capacity_percent": 96}}
         self._out.append((f"thing/product/{self.sn}/osd", {**self._plain(unix_ms), "data": dock}))
