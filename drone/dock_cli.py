@@ -63,13 +63,15 @@ def list_docks(config: Config = CONFIG, as_json: Json = False) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table("机场 dock", "名称 name", "在线 on line", "绑定 bound", "状态 mode", "飞行器 aircraft", "任务 flight")
+    table = Table()
+    for name in ("机场 dock", "状态 state", "飞行器 aircraft", "任务 flight"):
+        table.add_column(name, no_wrap=name[:2] in ("机场", "飞行"))
     for dock in told["docks"]:
         planes = "\n".join(_plane_words(plane) for plane in dock["aircraft"])
         task = dock["task"]
         flight = f"{task['state_zh']} {task['state']} {task['percent']:g} %\n{task['why']}".strip() if task else ""
-        marks = ["✓" if dock[name] else "✗" for name in ("online", "bound")]
-        table.add_row(dock["sn"], dock["name"], *marks, dock["mode"] or "?", planes, flight)
+        state = f"{'在线 on line' if dock['online'] else '离线 off line'}, {'已绑定' if dock['bound'] else '未绑定 not bound'}"
+        table.add_row(f"{dock['sn']}\n{dock['name']}", f"{state}\n{dock['mode'] or ''}".rstrip(), planes, flight)
     Console().print(table)
 
 
@@ -212,7 +214,7 @@ def _settings(config: Path) -> Settings:
 
 def _plane_words(plane: dict[str, Any]) -> str:
     battery = "" if plane["battery_percent"] is None else f" {plane['battery_percent']} %"
-    return f"{plane['sn']} {plane['mode'] or ('on' if plane['on'] else 'off')}{battery}"
+    return f"{plane['sn']}\n{plane['mode'] or ('on' if plane['on'] else 'off')}{battery}"
 
 
 def _say(told: dict[str, Any]) -> None:

@@ -1,7 +1,6 @@
 """Docks on real brokers: the service as its own process, people's commands, and who the broker lets speak for whom."""
 
 import json
-import os
 import shutil
 import signal
 import subprocess
@@ -11,14 +10,17 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from click.testing import Result
 from conftest import RealBroker, free_port, missing, mosquitto, until
-from dji_helpers import A, B, CODES, FENCE, FLIGHT, PLANE_A, PLANE_B, PLANES, settings
+from dji_helpers import CODES, FENCE, FLIGHT, PLANE_A, PLANE_B, PLANES, A, B, settings
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion
+from typer.testing import CliRunner
 
 from drone.dji.acl import acl_of
 from drone.dji.binding import added
 from drone.dji.settings import read_settings
+from drone.dock_cli import app
 from drone.mission.plan import Plan
 from drone.sim.dock import Script, SimDock
 from drone.sim.dock_link import DockLink, Faults, fetch
@@ -54,7 +56,7 @@ class Rig:
         log = (self.folder / "log").open("ab")
         command = [sys.executable, "-m", "zhuomu", "drone", "dock", "run", "--config", str(self.config)]
         self.process = subprocess.Popen(command, stdout=log, stderr=log)
-        until(lambda: self.ask("list").returncode == 0, 60, "the service's socket")
+        until(lambda: self.ask("list").exit_code == 0, 60, "the service's socket")
 
     def stop(self, how: int = signal.SIGTERM) -> int:
         assert self.process is not None
@@ -66,9 +68,9 @@ class Rig:
         self.links[sn] = DockLink(self.docks[sn], Broker(port=self.broker.port), faults, seed=7)
         return self.docks[sn]
 
-    def ask(self, *words: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "zhuomu", "drone", "dock", *words, "--config", str(self.config)]
-        return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    def ask(self, *words: str) -> Result:
+        """A command as people type it, in this process: only the service is another one."""
+        return CliRunner().invoke(app, [*words, "--config", str(self.config)])
 
     def seen(self, sn: str) -> dict[str, object]:
         told = json.loads(self.ask("list", "--json").stdout)
@@ -115,12 +117,12 @@ def test_a_whole_flight_by_the_command_line_over_a_bad_line(
     dock = rig.dock(A, Script(leg_s=0.2), Faults(loss=0.1, twice=0.2, late=0.2))
     until(lambda: rig.seen(A)["bound"] and rig.seen(A)["mode"], 60, "the dock bound")
     flown = rig.ask("fly", A, str(rig.folder / "plan.json"))
-    assert flown.returncode == 0, flown.stdout + flown.stderr
+    assert flown.exit_code == 0, flown.stdout + flown.stderr
     assert "已完成 done 100 %" in flown.stdout and len(dock.flown) == 1
-    started = rig.ask("live", A)
+    started = rig.ask("live", A, "--video", f"{PLANE_A}/81-0-0/normal-0")
     assert json.loads(started.stdout)["url"] == f"https://live.test/whip/{PLANE_A}", started.stderr
     assert list(dock.live) == [f"{PLANE_A}/81-0-0/normal-0"]
-    assert rig.ask("live", A, "--stop").returncode == 0 and dock.live == {}
+    assert rig.ask("live", A, "--stop").exit_code == 0 and dock.live == {}
     assert PLANE_A in rig.ask("list").stdout
     assert rig.stop() == 0
 
@@ -134,17 +136,17 @@ def test_after_a_kill_in_flight_the_service_knows_its_docks_and_the_flight(
     dock = rig.dock(A, Script(leg_s=4.0))
     until(lambda: rig.seen(A)["bound"] and rig.seen(A)["mode"], 60, "the dock bound")
     flown = rig.ask("fly", A, str(rig.folder / "plan.json"), "--no-follow")
-    assert flown.returncode == 0, flown.stderr
+    assert flown.exit_code == 0, flown.stderr
     until(lambda: bool(dock.flown), 30, "take-off")
     second = rig.ask("fly", A, str(rig.folder / "plan.json"))
-    assert second.returncode == 2 and "one at a time" in second.stderr
+    assert second.exit_code == 2 and "one at a time" in second.stderr
     rig.stop(signal.SIGKILL)
     rig.start()
     until(lambda: bool(rig.seen(A)["task"]), 30, "the flight known again")
     assert rig.seen(A)["bound"]
-    assert rig.ask("pause", A).returncode == 0 and dock._flight is not None and dock._flight["paused"]
-    assert rig.ask("resume", A).returncode == 0
-    assert rig.ask("home", A).returncode == 0
+    assert rig.ask("pause", A).exit_code == 0 and dock._flight is not None and dock._flight["paused"]
+    assert rig.ask("resume", A).exit_code == 0
+    assert rig.ask("home", A).exit_code == 0
     until(lambda: rig.seen(A)["task"] is None, 30, "the end of the flight")
     assert list(dock.ended.values()) == ["canceled"]
 
@@ -153,7 +155,7 @@ def test_after_a_kill_in_flight_the_service_knows_its_docks_and_the_flight(
 def test_errors_of_the_command_line_are_one_line_each(mqtt: RealBroker, make: Callable[[RealBroker], Rig]) -> None:
     rig = make(mqtt)
     alone = rig.ask("list")
-    assert alone.returncode == 2 and "start `zhuomu drone dock run`" in alone.stderr
+    assert alone.exit_code == 2 and "start `zhuomu drone dock run`" in alone.stderr
     rig.start()
     for words, part in (
         (("status", "NOPE"), "add it with `zhuomu drone dock bind`"),
@@ -163,7 +165,7 @@ def test_errors_of_the_command_line_are_one_line_each(mqtt: RealBroker, make: Ca
         (("home", "NOPE"), "not in the settings"),
     ):
         told = rig.ask(*words)
-        assert told.returncode == 2 and part in told.stderr and told.stderr.count("\n") == 1, told.stderr
+        assert told.exit_code == 2 and part in told.stderr and told.stderr.count("\n") == 1, told.stderr
     twice = subprocess.run(
         [sys.executable, "-m", "zhuomu", "drone", "dock", "run", "--config", str(rig.config)],
         capture_output=True,
@@ -181,7 +183,7 @@ def test_on_both_brokers_a_dock_is_bound_and_flies(broker: RealBroker, make: Cal
     dock = rig.dock(B, Script(leg_s=0.1))
     until(lambda: rig.seen(B)["bound"] and rig.seen(B)["mode"], 60, "the dock bound")
     flown = rig.ask("fly", B, str(rig.folder / "plan.json"))
-    assert flown.returncode == 0 and len(dock.flown) == 1, flown.stdout + flown.stderr
+    assert flown.exit_code == 0 and len(dock.flown) == 1, flown.stdout + flown.stderr
 
 
 def test_a_wayline_is_served_under_its_own_secret_path_alone(
@@ -214,7 +216,7 @@ def test_with_the_access_rules_a_dock_can_speak_only_for_its_own_numbers(tmp_pat
             ["mosquitto_passwd", "-b", str(tmp_path / "passwd"), name, "pw"], check=True, capture_output=True
         )
     for name in ("acl", "passwd"):
-        os.chmod(tmp_path / name, 0o600)
+        (tmp_path / name).chmod(0o600)
     text = conf.read_text(encoding="utf-8").replace("allow_anonymous true", "allow_anonymous false")
     conf.write_text(f"{text}\npassword_file {tmp_path}/passwd\nacl_file {tmp_path}/acl\n", encoding="utf-8")
     real.start()

@@ -7,6 +7,7 @@ import secrets
 import time
 import uuid
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import structlog
@@ -39,6 +40,7 @@ class Service:
         self.dropped = 0
         self._incoming: queue.Queue[Incoming] = queue.Queue(QUEUE_MAX)
         self._orders: queue.Queue[tuple[Order, Resolve]] = queue.Queue(100)
+        self._answers: list[tuple[Resolve, Told]] = []
         self.store = Store(data)
         saved = self.store.load()
         self.cloud = Cloud(settings, lambda: str(uuid.uuid4()), saved.bound)
@@ -69,9 +71,12 @@ class Service:
             self.connection.ack(incoming)
         while not self._orders.empty():
             order, resolve = self._orders.get_nowait()
-            orders.carry_out(self, order, resolve)
+            orders.carry_out(self, order, partial(self._later, resolve))
         self.cloud.tick(now_s, unix_ms)
-        self._save()  # before anything goes out that rests on it
+        self._save()  # before anything goes out that rests on it, to docks or to people
+        while self._answers:
+            resolve, told = self._answers.pop(0)
+            resolve(told)
         if self.connection.connected:
             for out in self.cloud.take():
                 self.connection.publish(out.topic, out.payload)
@@ -124,6 +129,9 @@ class Service:
             self._orders.put_nowait((order, resolve))
         except queue.Full:
             resolve(Told(error="too many orders at once; try again"))
+
+    def _later(self, resolve: Resolve, told: Told) -> None:
+        self._answers.append((resolve, told))
 
     def _token(self, flight_id: str) -> str | None:
         for dock in self.cloud.docks.values():

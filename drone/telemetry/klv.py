@@ -95,6 +95,19 @@ def read_klv(data: bytes, source: str) -> Track:
     return Track(source, "MISB ST 0601", Clock.UTC, tuple(samples), bad, notes)
 
 
+def stamps(data: bytes) -> list[tuple[int, float]]:
+    """(where it begins, its time stamp in seconds) of every packet that `read_klv` takes a sample from."""
+    found, at = list[tuple[int, float]](), 0
+    for packet in packets(data):
+        at = data.index(packet, at)
+        try:
+            found.append((at, sample_of(fields(packet)).at_s))
+        except KlvError:
+            pass
+        at += 1
+    return found
+
+
 def _nothing(bad: int, why: str) -> str:
     if bad:
         return f"none of {bad} MISB ST 0601 packets can be used ({why}); copy the recording again"
