@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from dji_helpers import A, B, CODES, FLIGHT, PLANE_A, PLANE_B, World, settings
+from dji_helpers import CODES, FLIGHT, PLANE_A, PLANE_B, A, B, World, settings
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st

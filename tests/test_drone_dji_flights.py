@@ -1,6 +1,7 @@
 """Flights from a simulated dock in virtual time: whole, paused, called home, refused, over bad lines and reboots."""
 
 import pytest
+from dji_helpers import PLANE_A, A, B, World
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -9,7 +10,6 @@ from drone.dji.task import State
 from drone.sim.dock import Script
 from drone.telemetry.rotation import degrees_of
 from drone.telemetry.sample import HeightDatum
-from dji_helpers import A, B, PLANE_A, World
 
 
 def ready(world: World) -> World:
