@@ -70,8 +70,11 @@ def list_docks(config: Config = CONFIG, as_json: Json = False) -> None:
         planes = "\n".join(_plane_words(plane) for plane in dock["aircraft"])
         task = dock["task"]
         flight = f"{task['state_zh']} {task['state']} {task['percent']:g} %\n{task['why']}".strip() if task else ""
-        state = f"{'在线 on line' if dock['online'] else '离线 off line'}, {'已绑定' if dock['bound'] else '未绑定 not bound'}"
-        table.add_row(f"{dock['sn']}\n{dock['name']}", f"{state}\n{dock['mode'] or ''}".rstrip(), planes, flight)
+        line = "在线 on line" if dock["online"] else "离线 off line"
+        bound = "已绑定 bound" if dock["bound"] else "未绑定 not bound"
+        table.add_row(
+            f"{dock['sn']}\n{dock['name']}", f"{line}\n{bound}\n{dock['mode'] or ''}".rstrip(), planes, flight
+        )
     Console().print(table)
 
 

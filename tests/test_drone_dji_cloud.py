@@ -1,4 +1,4 @@
-"""What docks say is checked: corrupt messages, numbers that are not theirs, duplicates, late ones, codes without words."""
+"""What docks say is checked: corrupt messages, numbers not theirs, duplicates, late ones, codes without words."""
 
 import json
 from typing import Any

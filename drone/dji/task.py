@@ -70,9 +70,8 @@ ZH: dict[State, str] = {
 @dataclass
 class Task:
     """One flight. why: the last thing worth a person's attention; lost: the dock is silent while it flies; unsure:
-    how it goes or ended is not known for certain. since_s: from when on a sign of it is waited for; sign_s: when its last
-    one came; keys: of pictures
-    that have come."""
+    how it goes or ended is not known for certain. since_s: from when on a sign of it is waited for; sign_s: when its
+    last one came; keys: of pictures that have come."""
 
     flight_id: str
     dock_sn: str

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 from drone.telemetry.rotation import from_degrees
@@ -100,10 +101,8 @@ def stamps(data: bytes) -> list[tuple[int, float]]:
     found, at = list[tuple[int, float]](), 0
     for packet in packets(data):
         at = data.index(packet, at)
-        try:
+        with suppress(KlvError):
             found.append((at, sample_of(fields(packet)).at_s))
-        except KlvError:
-            pass
         at += 1
     return found
 

@@ -11,6 +11,7 @@ from bisect import bisect_right
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import av
 
@@ -67,7 +68,7 @@ def _demuxed(path: Path) -> tuple[list[_Bytes], float | None]:
         with av.open(str(path), format="mpegts") as container:
             data = [s for s in container.streams if s.type not in ("video", "audio", "subtitle")][:STREAMS_MAX]
             video = next(iter(container.streams.video), None)
-            start = None if video is None or video.start_time is None else float(video.start_time * video.time_base)
+            start = _start_s(video) if video is not None else None
             for packet in container.demux(data) if data else ():
                 raw = bytes(packet)
                 total += len(raw)
@@ -79,7 +80,13 @@ def _demuxed(path: Path) -> tuple[list[_Bytes], float | None]:
     return [content for content in found.values() if content.data], start
 
 
-def _add(content: _Bytes, raw: bytes, packet: av.Packet) -> None:
+def _start_s(video: av.VideoStream) -> float | None:
+    if video.start_time is None or video.time_base is None:
+        return None
+    return float(video.start_time * video.time_base)
+
+
+def _add(content: _Bytes, raw: bytes, packet: Any) -> None:
     if packet.pts is not None and packet.time_base is not None:
         content.starts.append(len(content.data))
         content.times_s.append(float(packet.pts * packet.time_base))
