@@ -30,7 +30,7 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="module")
 def centre(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Centre]:
     """A city that files posters by itself and nothing else."""
-    registry = {"crews": ["handset-1"], "auto_file": ["poster"]}
+    registry = {"crews": ["handset-1"], "auto_file": ["poster"], "auto_file_unmeasured": True}
     centre = Centre(tmp_path_factory.mktemp("centre"), {"console": True}, registry)
     centre.start()
     yield centre

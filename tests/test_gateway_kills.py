@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from gateway_helpers import Centre, Device, candidate, eventually, op, verdict
 
-REGISTRY = {"auto_file": ["stall"], "crews": ["handset-1"], "recheck_s": 0.3}
+REGISTRY = {"auto_file": ["stall"], "auto_file_unmeasured": True, "crews": ["handset-1"], "recheck_s": 0.3}
 pytestmark = pytest.mark.slow
 
 

@@ -8,7 +8,7 @@ from gateway_helpers import Centre, Device, candidate, eventually, op, verdict
 
 from edge.wire import ErrorCode, Presence, Verify, Work
 
-REGISTRY = {"auto_file": ["stall"], "crews": ["handset-1"], "recheck_s": 0.3}
+REGISTRY = {"auto_file": ["stall"], "auto_file_unmeasured": True, "crews": ["handset-1"], "recheck_s": 0.3}
 
 
 class Street:

@@ -48,7 +48,7 @@ def centre(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Centre]:
     """The registry as a process with its door open; `stall` is switched on for filing without a person."""
     folder = tmp_path_factory.mktemp("centre")
     (folder / "open311.toml").write_text(TOML)
-    registry = {"citizens": str(folder / "open311.toml"), "auto_file": ["stall"], "crews": ["handset-1"]}
+    registry = {"citizens": str(folder / "open311.toml"), "auto_file": ["stall"], "auto_file_unmeasured": True, "crews": ["handset-1"]}
     centre = Centre(folder, registry=registry)
     centre.start("registry")
     yield centre

@@ -104,7 +104,7 @@ def _registry(folder: Path, ports: Ports) -> str:
     return (
         f"data = {_quote(str(folder / 'registry'))}\n"
         f'host = "{HOST}"\nport = {ports.registry}\n'
-        f"crews = [{crews}]\nauto_file = [{classes}]\nrecheck_s = 5.0\n"
+        f"crews = [{crews}]\nauto_file = [{classes}]\nauto_file_unmeasured = true\nrecheck_s = 5.0\n"
     )
 
 

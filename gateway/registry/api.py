@@ -11,6 +11,7 @@ from edge.wire import CaseClass
 from gateway.registry import api_evaluation, api_people, queries
 from gateway.registry.cases import Answer, CrewStep, Decide, File, Refused, Reject
 from gateway.registry.store import KeyReused, Registry, UnknownCase
+from gateway.registry.trust import api as trust_api
 
 Name = Annotated[str, Field(min_length=1, max_length=128)]
 Text = Annotated[str, Field(max_length=2000)]
@@ -92,6 +93,7 @@ def build(registry: Registry) -> FastAPI:
     api_people.add(app, registry)
     _add_queries(app, registry)
     api_evaluation.add(app, registry)
+    trust_api.add(app, registry)
     return app
 
 

@@ -144,6 +144,7 @@ class Case(msgspec.Struct, kw_only=True, frozen=True):
     verified: Literal["", "there", "not_there"] = ""
     returned: bool = False
     reject_cause: str = ""
+    filed_by: str = ""
     appeal: Literal["", "asked", "passed_once", "granted", "refused"] = ""
     appeal_people: tuple[str, ...] = ()
     crew: str = ""

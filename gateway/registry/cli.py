@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Annotated, NoReturn
 
 import msgspec
-import sqlalchemy as sa
 import typer
 from rich.console import Console
 from rich.progress import Progress
@@ -18,23 +17,23 @@ from edge.link.settings import SettingsError
 from edge.link.settings import load as load_toml
 from gateway.cli import Config, Data, Host, Port
 from gateway.cli import registry as serve
-from gateway.database import Database, SchemaMismatch, sqlite_url
 from gateway.registry import city as places
-from gateway.registry import evaluation, sheet, standard, tables
+from gateway.registry import evaluation, sheet, standard
 from gateway.registry.cases import Rules
 from gateway.registry.clocks import BEIJING
-from gateway.registry.migrations import MIGRATIONS
+from gateway.registry.opened import DATABASE, make_registry, open_registry
 from gateway.registry.simulate import REPORTS_A_DAY, Simulation
 from gateway.registry.standard_check import problems, refuse
 from gateway.registry.standard_toml import text_of
 from gateway.registry.store import Registry
 from gateway.registry.summary import outcome
+from gateway.registry.trust.cli import app as trust_app
 
 app = typer.Typer(no_args_is_help=False, help="The embedded case registry. 案件库。")
 table_app = typer.Typer(no_args_is_help=True, help="The filing standard. 立案标准。")
 app.add_typer(table_app, name="standard")
+app.add_typer(trust_app, name="trust")
 
-DATABASE = "registry.sqlite3"
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout")]
 Table = Annotated[Path | None, typer.Option("--standard", help="Filing standard (TOML); the demo table without it")]
 Places = Annotated[Path | None, typer.Option("--city", help="The city's places (JSON); the synthetic city without it")]
@@ -120,7 +119,7 @@ def simulate(
     with tempfile.TemporaryDirectory() as scratch:
         folder = data or Path(scratch)
         folder.mkdir(parents=True, exist_ok=True)
-        database = _open(folder)
+        database = make_registry(folder)
         crews = tuple(f"crew-{n}" for n in range(1, 21))
         registry = Registry(database, filing, Rules(crews=crews), frozenset(), lambda: datetime.now(UTC), where)
         simulation = Simulation(registry, filing, where, seed)
@@ -150,25 +149,16 @@ def evaluate(
     """The indicators of a month for city, districts, subdistricts, departments, patrol areas. 综合评价。"""
     filing, where, first = _table(table), _city(city), _day(f"{month}-01")
     until = datetime.combine(_day(as_of), datetime.min.time(), BEIJING) if as_of else None
-    if not (data / DATABASE).exists():
-        _fail(f"{data / DATABASE}: no such database; --data is the registry's data directory")
+    database = open_registry(data)
     try:
-        database = _open(data)
         with database.read() as tx:
             period = evaluation.month(first.year, first.month, until)
             body = evaluation.bulletin(tx, period, filing, where.groups)
-        database.close()
-    except (evaluation.PeriodError, SchemaMismatch) as error:
+    except evaluation.PeriodError as error:
         _fail(str(error))
+    finally:
+        database.close()
     _print(body | {"meanings": evaluation.meanings()}, as_json)
-
-
-def _open(folder: Path) -> Database:
-    try:
-        url = sqlite_url(folder / DATABASE)
-        return Database(url, tables.metadata, tables.SCHEMA_VERSION, MIGRATIONS)
-    except sa.exc.SQLAlchemyError as error:
-        _fail(f"{folder}: {str(error).splitlines()[0]}; check the directory")
 
 
 def _table(path: Path | None) -> standard.Standard:

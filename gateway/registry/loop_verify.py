@@ -58,7 +58,7 @@ def _file(case: Case, command: File, now: datetime, rules: Rules) -> Step:
         case = with_(case, standard=t.standard, class_code=t.class_code, department=t.department)
         case = with_(case, limit_hours=t.limit_hours, limit_unit=t.limit_unit)
     deadline = due(rules, case.limit_unit, now, timedelta(hours=case.limit_hours))
-    filed = with_(case, state=State.FILED, due_kind="dispatch", due_at=now)
+    filed = with_(case, state=State.FILED, filed_by=command.actor, due_kind="dispatch", due_at=now)
     filed = mark(filed, filed=now, dispatch_due=rules.work_time.due(rules.stages.dispatch, now))
     if not rules.work_time.calendar.settled(deadline.date()):
         data["calendar"] = f"the holidays of {deadline.year} are not published yet: weekends alone were left out"

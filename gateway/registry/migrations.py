@@ -1,7 +1,7 @@
 """From one version of the registry's schema to the next, each step frozen as it was released."""
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import sqlalchemy as sa
@@ -80,4 +80,58 @@ def _text(instant: str) -> str:
     return datetime.fromisoformat(instant).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
-MIGRATIONS: Migrations = {1: to_2}
+def to_3(tx: sa.Connection) -> None:
+    """Measured precision."""
+    _trust(tx)
+
+
+def _trust(tx: sa.Connection) -> None:
+    """What became of each candidate of a camera, out of the cases that are there; grants and thresholds start empty."""
+    postgres = tx.dialect.name == "postgresql"
+    real = "DOUBLE PRECISION" if postgres else "FLOAT"
+    number = "BIGSERIAL PRIMARY KEY" if postgres else "INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT"
+    texts = ("rule", "reported_at", "outcome", "decided_by", "decided_at")
+    cell = "camera TEXT NOT NULL, class_code TEXT NOT NULL"
+    for statement in (
+        f"CREATE TABLE outcomes (case_id TEXT NOT NULL PRIMARY KEY, {cell}, hour INTEGER NOT NULL, "
+        f"score {real} NOT NULL, {', '.join(f'{name} TEXT NOT NULL' for name in texts)})",
+        "CREATE INDEX outcomes_cell ON outcomes (class_code, camera, hour, decided_at)",
+        "CREATE INDEX outcomes_decided ON outcomes (decided_at)",
+        f"CREATE TABLE grants (n {number}, {cell}, hour INTEGER NOT NULL, granted BOOLEAN NOT NULL, "
+        "good INTEGER NOT NULL, total INTEGER NOT NULL, reason TEXT NOT NULL, at TEXT NOT NULL)",
+        "CREATE INDEX grants_cell ON grants (class_code, camera, hour, n)",
+        f"CREATE TABLE thresholds (n {number}, {cell}, threshold {real} NOT NULL, holds BOOLEAN NOT NULL, "
+        "body JSON NOT NULL, state TEXT NOT NULL, person TEXT NOT NULL, reason TEXT NOT NULL, at TEXT NOT NULL, "
+        "settled_at TEXT NOT NULL)",
+        "CREATE INDEX thresholds_camera ON thresholds (class_code, camera, state)",
+    ):
+        tx.execute(sa.text(statement))
+    for case_id in list(tx.scalars(sa.text("SELECT case_id FROM cases ORDER BY case_id"))):
+        _fill_3(tx, case_id)
+
+
+def _fill_3(tx: sa.Connection, case_id: str) -> None:
+    one = {"id": case_id}
+    row = tx.execute(sa.text("SELECT body, report, reported_at, disposed FROM cases WHERE case_id = :id"), one).one()
+    body, report = json.loads(row.body), json.loads(row.report) if isinstance(row.report, str) else row.report
+    log = "SELECT kind, actor, at FROM events WHERE case_id = :id ORDER BY n"
+    last = {kind: (actor, at) for kind, actor, at in tx.execute(sa.text(log), one)}
+    body["filed_by"] = last.get("filed", ("", ""))[0]
+    tx.execute(sa.text("UPDATE cases SET body = :body WHERE case_id = :id"), {"body": json.dumps(body).encode(), **one})
+    device, camera = str(report.get("device") or ""), str(report.get("camera") or "")
+    if device in ("", "citizen") or not camera:
+        return
+    wrong = next((last[kind] for kind in ("cancelled", "rejected") if kind in last), None)
+    by_person = last.get("filed") if body["filed_by"] not in ("", "auto_file") else None
+    worked = last.get("closed") or last.get("force_closed") if row.disposed else None
+    decided = wrong or by_person or worked or ("", "")
+    outcome = "wrong" if wrong else "confirmed" if decided[1] else ""
+    hour = datetime.fromisoformat(row.reported_at.replace("Z", "+00:00")).astimezone(timezone(timedelta(hours=8))).hour
+    values = {"camera": f"{device}/{camera}", "class_code": body["class_code"], "hour": hour, "outcome": outcome}
+    values |= {"score": float(report.get("score") or 0.0), "rule": str(report.get("rule") or "")}
+    values |= {"reported_at": row.reported_at, "decided_by": decided[0], "decided_at": decided[1], "case_id": case_id}
+    names = ", ".join(values)
+    tx.execute(sa.text(f"INSERT INTO outcomes ({names}) VALUES ({', '.join(f':{n}' for n in values)})"), values)
+
+
+MIGRATIONS: Migrations = {1: to_2, 2: to_3}

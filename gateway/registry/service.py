@@ -6,6 +6,7 @@ from pathlib import Path
 import structlog
 from sqlalchemy.exc import OperationalError
 
+from edge.link.settings import SettingsError
 from gateway.database import Database
 from gateway.ports import listen
 from gateway.registry import api, city, open311, standard, tables
@@ -23,12 +24,15 @@ log = structlog.get_logger()
 def run(settings: RegistrySettings) -> None:
     """Serve until SIGTERM or SIGINT. Raises SettingsError, PortInUse, SchemaMismatch, VersionChanged before
     anything is served."""
+    if settings.auto_file_policy.problem():
+        raise SettingsError(f"[auto_file_policy]: {settings.auto_file_policy.problem()}")
     table = standard.read(Path(settings.standard)) if settings.standard else standard.read()
     places = city.read(Path(settings.city)) if settings.city else None
     sock = listen(settings.host, settings.port)
     Path(settings.data).mkdir(parents=True, exist_ok=True)
     database = Database(settings.url(), tables.metadata, tables.SCHEMA_VERSION, MIGRATIONS)
-    registry = Registry(database, table, rules(settings), frozenset(settings.auto_file), utc_now, places)
+    policy = None if settings.auto_file_unmeasured else settings.auto_file_policy
+    registry = Registry(database, table, rules(settings), frozenset(settings.auto_file), utc_now, places, policy)
     timers = Timers(registry)
     app = api.build(registry)
     # A citizen's report is always verified by a person (核实): the registry behind the door files nothing by itself.

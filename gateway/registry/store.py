@@ -19,8 +19,12 @@ from gateway.registry.clocks import BEIJING
 from gateway.registry.journal import Journal, UnknownCase
 from gateway.registry.loop import step
 from gateway.registry.loop_verify import reported
+from gateway.registry.parts import SYSTEM
 from gateway.registry.standard import Standard
 from gateway.registry.tables import cases, idempotency
+from gateway.registry.trust.ledger import Ledger
+from gateway.registry.trust.outcomes import RULE
+from gateway.registry.trust.policy import Policy
 from gateway.times import Clock, to_text
 
 __all__ = ["KeyReused", "Registry", "UnknownCase"]
@@ -44,11 +48,13 @@ class Registry:
         auto_file: frozenset[str],
         clock: Clock,
         city: City | None = None,
+        policy: Policy | None = None,
     ) -> None:
         self.database = database
         self._standard = standard
         self._rules = replace(rules, work_time=standard.work_time, stages=standard.stages)
         self._auto_file = auto_file
+        self._policy = policy
         self._clock = clock
         self._city = city
         with database.write() as tx:
@@ -63,6 +69,10 @@ class Registry:
         """One step of a case. Raises UnknownCase, Refused, KeyReused."""
         request = [case_id, type(command).__name__, msgspec.to_builtins(command)]
         return self._once(key, request, lambda work: work.command(case_id, command))
+
+    def now(self) -> datetime:
+        """The registry's clock."""
+        return self._clock()
 
     @property
     def standard(self) -> Standard:
@@ -80,7 +90,7 @@ class Registry:
         with self.database.write() as tx:
             work = self._work(tx)
             yield work
-            work.journal.flush()
+            work.flush()
 
     def tick(self) -> int:
         """Run what is due: dispatches, checks asked again, checks without answer. Returns how many steps."""
@@ -99,7 +109,9 @@ class Registry:
         return 1
 
     def _work(self, tx: sa.Connection) -> "Work":
-        return Work(Journal(tx), self._clock(), self._standard, self._rules, self._auto_file, self._known, self._city)
+        journal, ledger = Journal(tx), Ledger(tx, self._policy)
+        settled = (self._standard, self._rules, self._auto_file, self._known, self._city)
+        return Work(journal, ledger, self._clock(), *settled)
 
     def _once(self, key: str, request: list[Any], run: Callable[["Work"], AnswerBody]) -> AnswerBody:
         digest = hashlib.sha256(json.dumps(request, sort_keys=True, default=str).encode()).hexdigest()
@@ -111,7 +123,7 @@ class Registry:
                 return dict(before["answer"])
             work = self._work(tx)
             answer = run(work)
-            work.journal.flush()
+            work.flush()
             if key:
                 row = {"key": key, "request_hash": digest, "answer": answer, "at": to_text(work.now)}
                 tx.execute(sa.insert(idempotency), row)
@@ -124,6 +136,7 @@ class Work:
     def __init__(
         self,
         journal: Journal,
+        ledger: Ledger,
         now: datetime,
         standard: Standard,
         rules: Rules,
@@ -132,6 +145,7 @@ class Work:
         city: City | None,
     ) -> None:
         self.journal = journal
+        self._ledger = ledger
         self.now = now
         self._standard = standard
         self._rules = rules
@@ -146,14 +160,27 @@ class Work:
             return _answer(known)
         case = self._new_case(body)
         self.journal.new(case, body)
+        self._ledger.opened(case, body)
         told = self._standard.knows(case.class_code)
         note = "" if told else f"class code {case.class_code} is not in standard {self._standard.version}"
         actor = f"{body.get('device', '')}/{body.get('camera', '')}"
         self.journal.put(case, case, [Event("reported", actor, note, {"standard": self._standard.version})], self.now)
-        if told and self._auto_file & {case.case_class, case.class_code}:
-            case = self._advance(case, File("auto_file", "class switched on by the city"))
-            case = self._advance(case, self._dispatch())
+        if told and self._auto_file & _switches(case, body):
+            case = self._by_rule(case, body)
         return _answer(case)
+
+    def flush(self) -> None:
+        """Write everything."""
+        self.journal.flush()
+        self._ledger.flush()
+
+    def _by_rule(self, case: Case, body: dict[str, Any]) -> Case:
+        """File a case of a class that the city switched on, where its cell has earned it."""
+        word = self._ledger.may_file(case, body, self.now)
+        if word.yes:
+            return self._advance(self._advance(case, File(RULE, word.reason)), self._dispatch())
+        self.journal.put(case, case, [Event("left_to_person", SYSTEM, word.reason)], self.now)
+        return case
 
     def command(self, case_id: str, command: Command) -> AnswerBody:
         """One step of a case, and the dispatch that follows from it. Raises UnknownCase, Refused."""
@@ -207,7 +234,14 @@ class Work:
     def _advance(self, case: Case, command: Command) -> Case:
         after, happened = step(case, command, self.now, self._rules)
         self.journal.put(case, after, happened, self.now)
+        self._ledger.stepped(case, after, happened[-1].actor if happened else SYSTEM, self.now)
         return after
+
+
+def _switches(case: Case, body: dict[str, Any]) -> set[str]:
+    """The names by which a city can switch this candidate on: its class or code, everywhere or for one camera."""
+    kinds, camera = {case.case_class, case.class_code}, f"{body.get('device', '')}/{body.get('camera', '')}"
+    return kinds | {f"{kind}@{camera}" for kind in kinds}
 
 
 def _answer(case: Case) -> AnswerBody:

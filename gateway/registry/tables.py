@@ -1,10 +1,10 @@
-"""Every table of the registry's database, schema version 2; a change here is a new version with a migration."""
+"""Every table of the registry's database, schema version 3; a change here is a new version with a migration."""
 
 import sqlalchemy as sa
 
 from gateway.database import schema_table
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 metadata = sa.MetaData()
 schema = schema_table(metadata)
 
@@ -86,4 +86,56 @@ standards = sa.Table(
     sa.Column("sha256", sa.Text, nullable=False),
     sa.Column("body", sa.LargeBinary, nullable=False),
     sa.Column("first_used_at", sa.Text, nullable=False),
+)
+# Measured precision (gateway/registry/trust).
+# One row for each case that a camera reported. `hour`: local hour of the report. `outcome`: "" while nobody knows.
+outcomes = sa.Table(
+    "outcomes",
+    metadata,
+    sa.Column("case_id", sa.Text, primary_key=True),
+    sa.Column("camera", sa.Text, nullable=False),
+    sa.Column("class_code", sa.Text, nullable=False),
+    sa.Column("hour", sa.Integer, nullable=False),
+    sa.Column("score", sa.Float, nullable=False),
+    sa.Column("rule", sa.Text, nullable=False),
+    sa.Column("reported_at", sa.Text, nullable=False),
+    sa.Column("outcome", sa.Text, nullable=False),
+    sa.Column("decided_by", sa.Text, nullable=False),
+    sa.Column("decided_at", sa.Text, nullable=False),
+    sa.Index("outcomes_cell", "class_code", "camera", "hour", "decided_at"),
+    sa.Index("outcomes_decided", "decided_at"),
+)
+# Rows are only ever added; the newest of a cell is in force.
+grants = sa.Table(
+    "grants",
+    metadata,
+    sa.Column("n", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True, autoincrement=True),
+    sa.Column("camera", sa.Text, nullable=False),
+    sa.Column("class_code", sa.Text, nullable=False),
+    sa.Column("hour", sa.Integer, nullable=False),
+    sa.Column("granted", sa.Boolean, nullable=False),
+    sa.Column("good", sa.Integer, nullable=False),
+    sa.Column("total", sa.Integer, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("at", sa.Text, nullable=False),
+    sa.Index("grants_cell", "class_code", "camera", "hour", "n"),
+    sqlite_autoincrement=True,
+)
+# `state`: proposed, applied or dismissed; a newer proposal for the same camera and class stands beside the older.
+thresholds = sa.Table(
+    "thresholds",
+    metadata,
+    sa.Column("n", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True, autoincrement=True),
+    sa.Column("camera", sa.Text, nullable=False),
+    sa.Column("class_code", sa.Text, nullable=False),
+    sa.Column("threshold", sa.Float, nullable=False),
+    sa.Column("holds", sa.Boolean, nullable=False),
+    sa.Column("body", sa.JSON, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("person", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("at", sa.Text, nullable=False),
+    sa.Column("settled_at", sa.Text, nullable=False),
+    sa.Index("thresholds_camera", "class_code", "camera", "state"),
+    sqlite_autoincrement=True,
 )
