@@ -17,6 +17,8 @@ class GatewaySettings(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_
     """What `zhuomu gateway --config FILE` reads.
 
     `targets`: where cases go; none: everything to the embedded registry at `registry_url`.
+    `city`, `standard`: the registry's own files, by which the desk knows places and classes; "": the synthetic city and
+    the demo table.
     `keep_*_days`: retention, 0 keeps for ever; nothing of an open incident is ever deleted (gateway/retention.py).
     """
 
@@ -41,6 +43,8 @@ class GatewaySettings(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_
     targets: list[TargetSettings] = []
     identity: IdentitySettings = IdentitySettings()
     people: PeopleSettings = PeopleSettings()
+    city: str = ""
+    standard: str = ""
     keep_messages_days: float = 400.0
     keep_evidence_days: float = 365.0
     keep_dead_letters_days: float = 90.0
