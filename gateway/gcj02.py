@@ -1,7 +1,7 @@
 """WGS-84 -> GCJ-02 (火星坐标), for display alone: what is stored stays WGS-84.
 
-The formula is not published by its authority; this is the one that everybody uses, from the "wgtochina_lb" code of 2010,
-in the form of the eviltransform project (https://github.com/googollee/eviltransform, MIT).
+The formula is not published by its authority; this is the one that everybody uses, from the "wgtochina_lb" code of
+2010, in the form of the eviltransform project (https://github.com/googollee/eviltransform, MIT).
 """
 
 import math

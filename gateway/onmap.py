@@ -82,7 +82,8 @@ def _by_witness(tx: sa.Connection) -> dict[str, tuple[float, float, str, str]]:
 
 def _by_step(tx: sa.Connection) -> dict[str, tuple[float, float, str, str]]:
     """Where a crew took its last step."""
-    e, found = registry_events.c, {}
+    e = registry_events.c
+    found: dict[str, tuple[float, float, str, str]] = {}
     kinds = ("accepted", "arrived", "disposed", "returned")
     query = sa.select(e.data, e.at).where(e.kind.in_(kinds)).order_by(e.n.desc()).limit(STEPS_READ)
     for row in tx.execute(query):

@@ -20,7 +20,11 @@ OVER_READ = 4
 NEAR_M = 50.0  # cases within 50 m and 24 h are shown together before filing
 NEAR_H = 24.0
 NEIGHBOURS_MAX = 9
-_FACTS = ["camera", "place_id", "class_code", "label", "score", "rule", "rule_version", "zone", "dwell_s", "first_seen", "last_seen", "standard", "filing_condition", "limit", "evidence_record", "evidence_missing", "campaigns", "model"]
+_FACTS = (
+    *("camera", "place_id", "class_code", "label", "score", "rule", "rule_version", "zone", "dwell_s", "model"),
+    *("first_seen", "last_seen", "standard", "filing_condition", "limit", "campaigns"),
+    *("evidence_record", "evidence_missing"),
+)
 
 
 def waiting(tx: sa.Connection, sight: Sight, at: Iterable[str], limit: int = QUEUE_MAX) -> list[Row]:

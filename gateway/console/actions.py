@@ -27,7 +27,7 @@ class Action:
 
     def request(self, person: str, reason: str, extra: Any) -> Row:
         """What the registry is sent."""
-        given = {self.extra: extra} if self.extra in ("hours", "collector", "cause") else {}
+        given: Row = {str(self.extra): extra} if self.extra in ("hours", "collector", "cause") else {}
         return {self.who: person, "reason": reason, **dict(self.body), **given}
 
     @property

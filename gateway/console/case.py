@@ -1,4 +1,4 @@
-"""One case: where it stands, its time line, pictures, orders, checks, proof, and what may be done by whoever is here."""
+"""One case: state, time line, pictures, orders, checks, proof, and what may be done by whoever is here."""
 
 from typing import Any
 

@@ -109,7 +109,7 @@ class Review:
         self._busy = True
         try:
             person = await run.io_bound(self._visit.need, PERMISSION, shown)
-            await run.io_bound(what, person)
+            await run.io_bound(what, str(person))
         except (NotAllowed, NotDecided, NotMerged) as error:
             ui.notify(str(error), type="negative")
             return

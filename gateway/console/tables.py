@@ -11,8 +11,10 @@ Cell = str | Callable[[], object]
 
 def draw(head: Sequence[str], rows: Sequence[Sequence[Cell]], name: str) -> None:
     """`name`: for people who hear the page."""
-    with ui.element("div").classes("zm-scroll").props(f'tabindex=0 role=region aria-label="{name}"'):
-        with ui.element("table").classes("zm-table"):
+    region = ui.element("div").classes("zm-scroll").props(f'tabindex=0 role=region aria-label="{name}"')
+    with region:
+        table = ui.element("table").classes("zm-table")
+        with table:
             with ui.element("thead"), ui.element("tr"):
                 for one in head:
                     with ui.element("th").props("scope=col"):

@@ -9,10 +9,10 @@ Kind = Literal["open", "signed", "permission"]
 
 @dataclass(frozen=True)
 class Rule:
-    """`path`: `{}` stands for one part, a `*` at the end for all that follows. `open`: nobody signs in, because the door
-    asks for its own proof or tells nothing; `signed`: anybody who is signed in. `whole_city`: a permission that holds in
-    a part of the city is not enough, because what is told is of all of it. `by_hand`: a person did this, a page did not
-    ask by itself.
+    """`path`: `{}` stands for one part, a `*` at the end for all that follows. `open`: nobody signs in, because the
+    door asks for its own proof or tells nothing; `signed`: anybody who is signed in. `whole_city`: a permission that
+    holds in a part of the city is not enough, because what is told is of all of it. `by_hand`: a person did this, a
+    page did not ask by itself.
     """
 
     path: str

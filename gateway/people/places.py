@@ -1,4 +1,4 @@
-"""Places in the hierarchy (网格化管理): a role is given at one, `dispatcher@990101`; without a place, in the whole city.
+"""Places in the hierarchy: a role is given at one, `dispatcher@990101`; without a place, in the whole city.
 
 One level of supervision (the city centre), two of command (city, districts), three of management (subdistricts,
 kiosks, and the departments beside them).
@@ -10,7 +10,7 @@ from typing import Literal
 Level = Literal["city", "district", "subdistrict", "kiosk", "department"]
 ORDER: tuple[Level, ...] = ("city", "district", "subdistrict", "kiosk", "department")
 CITY = ""
-SHAPES = "a place is a district (6 digits), a subdistrict (9 digits), kiosk/<code> or department/<code>; none: the whole city"
+SHAPES = "a place is a district (6 digits), a subdistrict (9), kiosk/<code> or department/<code>; none: the whole city"
 _PATTERNS: tuple[tuple[Level, re.Pattern[str]], ...] = (
     ("city", re.compile("")),
     ("district", re.compile(r"\d{6}")),

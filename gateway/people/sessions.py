@@ -77,8 +77,8 @@ class People:
         return token
 
     def session(self, token: str, by_hand: bool = True) -> Session | None:
-        """Who this is, None for a token that is unknown, over, idle too long, or of an account that was shut. `by_hand`:
-        a person did something; what a page asks by itself keeps no session alive."""
+        """Who this is, None for a token that is unknown, over, idle too long, or of an account that was shut.
+        person did something; what a page asks by itself keeps no session alive."""
         now, s = self._clock(), operator_sessions.c
         idle = to_text(now - timedelta(seconds=self._settings.idle_s))
         query = sa.select(s.ends_at, s.seen_at, operators.c.name, operators.c.roles, operators.c.confirmed)

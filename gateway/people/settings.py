@@ -54,10 +54,11 @@ LEVELS: dict[str, list[places.Level]] = {
 
 
 class PeopleSettings(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
-    """`required`: pictures are shown to operators who are signed in alone, and who saw which is logged.
+    """`required`: operators sign in before anything is shown, and who saw which picture is logged.
 
-    `levels`: role -> where it may be given (gateway/people/places.py). `roles`: name -> permissions; nobody has all, so that who administers accounts does not also see pictures or read
-    the log of it. `*_s`: of a session; `wrong_max`: wrong tries before the first lock.
+    `roles`: name -> permissions; nobody has all, so that who administers accounts does not also see pictures or read
+    the log of it. `levels`: role -> where it may be given (gateway/people/places.py). `*_s`: of a session;
+    `wrong_max`: wrong tries before the first lock.
     """
 
     required: bool = False

@@ -69,7 +69,8 @@ class VerdictBody(BaseModel):
 
 class ConfirmBody(BaseModel):
     """A named person files a reported case, or does not (then with a reason). `cause` of a rejection: nothing of the
-    kind is there (false_alarm), it is there but allowed (permitted), another case has it (duplicate), or none of these (other)."""
+    kind is there (false_alarm), it is there but allowed (permitted), another case has it (duplicate), or
+    none of these (other)."""
 
     person: Name
     file: bool = True

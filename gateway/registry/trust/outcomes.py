@@ -36,7 +36,8 @@ def cell_of(report: dict[str, Any], class_code: str, at: datetime) -> Cell | Non
 
 def outcome_of(case: Case) -> str:
     """What a case says of its candidate. Every cancelled or rejected one is wrong, whatever the reason, but for a
-    duplicate, which says nothing: the camera was right, and the other case counts; one that a rule filed is confirmed by nobody until a crew has worked on it and it was closed."""
+    duplicate, which says nothing: the camera was right, and the other case counts. One that a rule filed is confirmed
+    by nobody until a crew has worked on it and it was closed."""
     if case.state in _WRONG:
         return "" if case.reject_cause == DUPLICATE else WRONG
     if case.filed_by not in ("", RULE):
