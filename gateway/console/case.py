@@ -97,12 +97,14 @@ class CasePage:
 
     def _facts(self, case: Row) -> None:
         t = self._visit.t
+        at = self._office.sight.city.locate(case["lat"], case["lon"])
+        cell, area = (at.cell, at.patrol_area) if at is not None else ("", "")
         limit = f"{case['limit_hours']:g} h ({case['limit_unit']})"
         for chinese, english, value in (
             ("类别", "class", f"{case['class_code']} {case['label']}"),
             ("责任部门", "department", case["department"]),
-            ("网格", "grid cell", case["cell"]),
-            ("巡区", "patrol area", case["patrol_area"]),
+            ("网格", "grid cell", case["cell"] or cell),
+            ("巡区", "patrol area", case["patrol_area"] or area),
             ("位置", "place", f"{case['lat']:.6f}, {case['lon']:.6f} (WGS-84)"),
             ("上报", "reported", words.local_stamp(case["reported_at"])),
             ("处置时限", "limit", limit),

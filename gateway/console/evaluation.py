@@ -45,7 +45,7 @@ class Evaluation:
             months = _months(office)
             self._month = ui.select(months, value=months[0], label=t("月份", "month"), on_change=self.load)
             levels = {name: t(*words) for name, words in LEVELS.items()}
-            self._level = ui.select(levels, value="district", label=t("层级", "level"), on_change=self._draw)
+            self._level = ui.select(levels, value="city", label=t("层级", "level"), on_change=self._draw)
             self._indicator = ui.select({}, label=t("指标", "indicator"), on_change=self._draw).classes("zm-wide")
             for one in (self._month, self._level, self._indicator):
                 one.props("dense outlined options-dense")

@@ -33,6 +33,7 @@ def add_head() -> None:
     for name in ("console.css", "desk.css"):
         ui.add_head_html(f'<link rel="stylesheet" href="{STATIC_URL}/{name}">')
     ui.add_head_html(f'<script src="{STATIC_URL}/desk.js"></script>')
+    ui.colors(primary="#0f766e")
 
 
 @contextmanager
