@@ -6,7 +6,7 @@ The formula is not published by its authority; this is the one that everybody us
 
 import math
 
-_A_M = 6378137.0  # of the ellipsoid that the shift is reckoned on
+_A_M = 6378245.0  # Krasovsky 1940, as in the original
 _EE = 0.00669342162296594323
 
 

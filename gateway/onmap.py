@@ -56,7 +56,9 @@ def things(tx: sa.Connection, sight: Sight, at: Iterable[str], datum: Datum) -> 
     nobody told is left out here and stands on the fleet page."""
     known = _by_witness(tx) | _by_step(tx) | {k.code: (k.lat, k.lon, "city's list", "") for k in sight.city.kiosks}
     heard = {row.device: row for row in tx.execute(sa.select(devices).limit(THINGS_MAX))}
-    kinds = {kiosk.code: "kiosk" for kiosk in sight.city.kiosks} | {name: row.kind for name, row in heard.items()}
+    kinds = {kiosk.code: "kiosk" for kiosk in sight.city.kiosks} | {
+        name: row.kind for name, row in heard.items() if row.kind
+    }
     rows = []
     for name, kind in sorted(kinds.items()):
         if name not in known or not sight.sees(at, known[name][0], known[name][1], ""):

@@ -83,6 +83,10 @@ class Visitor:
         self.page.locator("header.zm-bar").wait_for()
         return self.page
 
+    def cookie(self) -> dict[str, str]:
+        """The session, as a header for a client that is no browser."""
+        return {"cookie": "; ".join(f"{c['name']}={c['value']}" for c in self.context.cookies())}
+
     def hosts(self) -> set[str]:
         """Whom the pages asked."""
         return {url.split("/")[2] for url in self.asked if url.startswith(("http", "ws"))}

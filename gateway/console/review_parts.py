@@ -12,6 +12,7 @@ from gateway.decide import Cause
 from gateway.queries import Row
 
 REASON_CHARS_MAX = 2000
+_QUICK = "transition-duration=0 no-refocus"  # gone at once, and no button has the keyboard afterwards
 Act = Callable[[], Awaitable[None]]
 
 
@@ -140,12 +141,13 @@ class RejectDialog:
     def __init__(self, visit: Visit, send: Callable[[Cause, str], Awaitable[None]]) -> None:
         self._send, self._visit, t = send, visit, visit.t
         causes = {name: f"{n} · {t(zh, en)}" for n, (name, zh, en) in enumerate(words.REASONS, 1)}
-        with ui.dialog() as self.dialog, ui.card().classes("zm-dialog"):
+        with ui.dialog().props(_QUICK) as self.dialog, ui.card().classes("zm-dialog"):
             self._title = text("", "zm-big")
             self._cause = ui.radio(causes, value=None, on_change=self._said).props("dense")
             most = f"outlined dense maxlength={REASON_CHARS_MAX}"
             self._reason = ui.input(t("理由", "reason")).props(most).classes("zm-reason").mark("reject-reason")
-            self._reason.on("keydown.enter", self._confirm)
+            # The field lets go of the keyboard at once: the next key is for the next candidate.
+            self._reason.on("keydown.enter", self._confirm, js_handler="(e) => { e.target.blur(); emit(); }")
             with ui.element("div").classes("zm-buttons"):
                 words_ = t("确定 ⏎", "Reject ⏎")
                 ui.button(words_, on_click=self._confirm).props("dense unelevated no-caps color=red-9")
@@ -184,7 +186,7 @@ class MergeDialog:
     def __init__(self, visit: Visit, send: Callable[[Row], Awaitable[None]]) -> None:
         self._send, self._visit = send, visit
         self._neighbours: list[Row] = []
-        with ui.dialog() as self.dialog, ui.card().classes("zm-dialog"):
+        with ui.dialog().props(_QUICK) as self.dialog, ui.card().classes("zm-dialog"):
             text(visit.t("与哪一个是同一事件？按数字", "Which one is the same thing? Press its digit"), "zm-big")
             self._list = ui.element("div")
 
