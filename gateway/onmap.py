@@ -3,10 +3,10 @@
 from collections.abc import Iterable
 from typing import Any, Literal
 
+import numpy as np
 import sqlalchemy as sa
-from shapely import box, unary_union
+from shapely import box, transform, unary_union
 from shapely.geometry import mapping
-from shapely.ops import transform
 
 from gateway.gcj02 import shifted
 from gateway.registry.city import City
@@ -45,7 +45,7 @@ def outlines(city: City, datum: Datum) -> Row:
         for place in places:
             boxes = [box(c.west, c.south, c.east, c.north) for c in city.cells if c.code.startswith(place.code)]
             if boxes:
-                drawn = transform(lambda x, y: _swapped(x, y, datum), unary_union(boxes, grid_size=1e-7))
+                drawn = transform(unary_union(boxes, grid_size=1e-7), lambda points: _drawn(points, datum))
                 names = {"kind": kind, "code": place.code, "name": place.name}
                 features.append({"type": "Feature", "properties": names, "geometry": mapping(drawn)})
     return {"type": "FeatureCollection", "name": city.name, "datum": datum, "features": features}
@@ -95,7 +95,6 @@ def _by_step(tx: sa.Connection) -> dict[str, tuple[float, float, str, str]]:
     return found
 
 
-def _swapped(x: Any, y: Any, datum: Datum) -> tuple[Any, Any]:
-    """Shapely's x and y are longitude and latitude, one at a time or as lists."""
-    pairs = [shown(lat, lon, datum) for lon, lat in zip(x, y, strict=True)]
-    return [lon for _, lon in pairs], [lat for lat, _ in pairs]
+def _drawn(points: np.ndarray, datum: Datum) -> np.ndarray:
+    """(N, 2) longitude, latitude -> the same as the map draws them."""
+    return np.array([shown(lat, lon, datum)[::-1] for lon, lat in points]).reshape(-1, 2)

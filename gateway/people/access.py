@@ -74,7 +74,7 @@ RULES: tuple[Rule, ...] = (
     _page("/map", "case.view"),
     _page("/fleet", "device.view", whole_city=True),
     _page("/evaluation", "evaluation.read", whole_city=True),
-    _page("/rules", "standard.change", whole_city=True),
+    _page("/rules", "rules.read", whole_city=True),
     _page("/audit", "audit.read", whole_city=True),
 )
 

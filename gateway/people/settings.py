@@ -20,6 +20,7 @@ PERMISSIONS = {
     "device.view": "the fleet and its health",
     "device.manage": "invite and revoke devices",
     "evaluation.read": "figures of evaluation (综合评价)",
+    "rules.read": "filing standard, measured precision, thresholds",
     "operator.manage": "accounts of other operators",
     "standard.change": "versions of the filing standard, thresholds",
     "audit.read": "the audit log",
@@ -30,13 +31,13 @@ ROLES = {
     "desk": [*_SEES, "case.decide", "case.dispatch"],
     "devices": ["device.view", "device.manage"],
     "auditor": ["audit.read"],
-    "admin": ["device.view", "device.manage", "operator.manage", "standard.change"],
+    "admin": ["device.view", "device.manage", "operator.manage", "rules.read", "standard.change"],
     "collector": [*_SEES, "case.collect"],
     "acceptor": [*_SEES, "case.decide"],
     "dispatcher": [*_SEES, "case.dispatch", "device.view"],
     "department": [*_SEES, "case.feedback"],
     "checker": [*_SEES, "case.check"],
-    "supervisor": [*_SEES, "case.supervise", "device.view", "evaluation.read"],
+    "supervisor": [*_SEES, "case.supervise", "device.view", "evaluation.read", "rules.read"],
 }
 # Role -> the places that it exists at: the city centre supervises, city and districts command, subdistricts, kiosks
 # and departments manage. A role that is not named here exists at every level.
