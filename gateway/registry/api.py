@@ -69,12 +69,13 @@ class VerdictBody(BaseModel):
 
 class ConfirmBody(BaseModel):
     """A named person files a reported case, or does not (then with a reason). `cause` of a rejection: nothing of the
-    kind is there (false_alarm), it is there but allowed (permitted), or neither (other)."""
+    kind is there (false_alarm), it is there but allowed (permitted), another case has it (duplicate), or
+    none of these (other)."""
 
     person: Name
     file: bool = True
     reason: Text = ""
-    cause: Literal["false_alarm", "permitted", "other"] = "false_alarm"
+    cause: Literal["false_alarm", "permitted", "other", "duplicate"] = "false_alarm"
 
 
 class DecideBody(BaseModel):
