@@ -11,7 +11,7 @@ from gateway.registry.indicators import BY_NAME
 from gateway.registry.store import Registry
 
 Month = Annotated[str, Query(pattern=r"^20\d{2}-(0[1-9]|1[0-2])$")]
-Level = Literal["city", "district", "subdistrict", "department", "patrol_area"]
+Level = Literal["city", "district", "subdistrict", "department", "patrol_area", "contractor"]
 Part = Literal["numerator", "rest", "denominator"]
 _PARTS: dict[Part, bool | None] = {"numerator": True, "rest": False, "denominator": None}
 
@@ -22,7 +22,7 @@ def add(app: FastAPI, registry: Registry) -> None:
     @app.get("/evaluation")
     def month(month: Month) -> Response:
         with registry.database.read() as tx:
-            body = evaluation.bulletin(tx, _period(month), registry.standard, registry.groups)
+            body = evaluation.bulletin(tx, _period(month), registry.standard, registry.groups, registry.served)
         return _json(body | {"meanings": evaluation.meanings()})
 
     @app.get("/evaluation/cases")
@@ -30,7 +30,8 @@ def add(app: FastAPI, registry: Registry) -> None:
         if indicator not in BY_NAME:
             raise HTTPException(422, f"no indicator '{indicator}'; there are {', '.join(BY_NAME)}")
         with registry.database.read() as tx:
-            found = evaluation.cases_of(tx, _period(month), indicator, level, code, _PARTS[part])
+            period, counted = _period(month), _PARTS[part]
+            found = evaluation.cases_of(tx, period, indicator, level, code, counted, registry.served)
         return _json({"cases": found})
 
 

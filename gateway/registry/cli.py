@@ -130,7 +130,7 @@ def simulate(
         body = {"seed": seed, "days": days, "start": start}
         with database.read() as tx:
             period = evaluation.days(first, days)
-            body |= outcome(tx, evaluation.bulletin(tx, period, filing, where.groups))
+            body |= outcome(tx, evaluation.bulletin(tx, period, filing, where.groups, where.served))
         database.close()
     _print(body | {"elapsed_s": round(time.monotonic() - began, 1)}, as_json)
 
@@ -153,7 +153,7 @@ def evaluate(
     try:
         with database.read() as tx:
             period = evaluation.month(first.year, first.month, until)
-            body = evaluation.bulletin(tx, period, filing, where.groups)
+            body = evaluation.bulletin(tx, period, filing, where.groups, where.served)
     except evaluation.PeriodError as error:
         _fail(str(error))
     finally:

@@ -16,6 +16,7 @@ from gateway.registry import versions
 from gateway.registry.cases import Case, Command, Dispatch, Due, Event, File, Refused, Rules, State, Terms
 from gateway.registry.city import City
 from gateway.registry.clocks import BEIJING
+from gateway.registry.contractors import Contracts
 from gateway.registry.journal import Journal, UnknownCase
 from gateway.registry.loop import step
 from gateway.registry.loop_verify import reported
@@ -83,6 +84,16 @@ class Registry:
     def groups(self) -> dict[str, str]:
         """Subdistrict -> peer group A to E; empty without the city's places."""
         return self._city.groups if self._city else {}
+
+    @property
+    def served(self) -> Contracts:
+        """Who serves which place by contract; nobody without the city's places."""
+        return self._city.served if self._city else Contracts([])
+
+    @property
+    def city(self) -> City | None:
+        """The city's places, where the settings name them."""
+        return self._city
 
     @contextmanager
     def batch(self) -> Iterator["Work"]:
