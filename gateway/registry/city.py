@@ -162,7 +162,9 @@ def _contracts(areas: list[str]) -> list[Contract]:
     """Three firms clean a third of the patrol areas each, two collect information in every other one."""
     third = -(-len(areas) // 3)
     cleaning = [
-        Contract(code=f"clean-{n + 1}", name=f"保洁{n + 1}公司", kind="cleaning", classes=["01", "02"], patrol_areas=part)
+        Contract(
+            code=f"clean-{n + 1}", name=f"保洁{n + 1}公司", kind="cleaning", classes=["01", "02"], patrol_areas=part
+        )
         for n, part in enumerate([areas[:third], areas[third : 2 * third], areas[2 * third :]])
     ]
     collection = [

@@ -22,6 +22,7 @@ from gateway.registry import evaluation, sheet, standard
 from gateway.registry.cases import Rules
 from gateway.registry.clocks import BEIJING
 from gateway.registry.opened import DATABASE, make_registry, open_registry
+from gateway.registry.reward.cli import app as reward_app
 from gateway.registry.simulate import REPORTS_A_DAY, Simulation
 from gateway.registry.standard_check import problems, refuse
 from gateway.registry.standard_toml import text_of
@@ -33,6 +34,7 @@ app = typer.Typer(no_args_is_help=False, help="The embedded case registry. 案�
 table_app = typer.Typer(no_args_is_help=True, help="The filing standard. 立案标准。")
 app.add_typer(table_app, name="standard")
 app.add_typer(trust_app, name="trust")
+app.add_typer(reward_app, name="reward")
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout")]
 Table = Annotated[Path | None, typer.Option("--standard", help="Filing standard (TOML); the demo table without it")]

@@ -1,7 +1,7 @@
-"""Contractors (承包单位): who cleans and who collects information (信息采集市场化) where, for which classes, and since when.
+"""Contractors (承包单位): who cleans and who collects information (信息采集市场化) where, for which classes.
 
-They stand in the city's file. A contract that ends gets `until` and a new row follows it, so that a past month counts for
-those who served then.
+They stand in the city's file. A contract that ends gets `until` and a new row follows it, so that a past month counts
+for those who served then.
 """
 
 from datetime import date

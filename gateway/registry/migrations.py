@@ -147,7 +147,7 @@ def _rewards(tx: sa.Connection) -> None:
     for statement in (
         f"CREATE TABLE claims (case_id TEXT NOT NULL PRIMARY KEY, {texts('source', 'stream')}, seq {long}, "
         f"{texts('received_at', 'kind')}, lat {real} NOT NULL, lon {real} NOT NULL, "
-        f"{texts('person', 'outcome', 'why', 'first_case', 'proven_at')}, amount INTEGER NOT NULL, "
+        f"{texts('person', 'outcome', 'why', 'first_case', 'confirmed_case', 'proven_at')}, amount INTEGER NOT NULL, "
         f"{texts('decided_at')})",
         "CREATE INDEX claims_outcome ON claims (outcome, received_at)",
         "CREATE INDEX claims_person ON claims (person, proven_at)",

@@ -21,6 +21,7 @@ from gateway.registry.journal import Journal, UnknownCase
 from gateway.registry.loop import step
 from gateway.registry.loop_verify import reported
 from gateway.registry.parts import SYSTEM
+from gateway.registry.reward.opened import keep_claim
 from gateway.registry.standard import Standard
 from gateway.registry.tables import cases, idempotency
 from gateway.registry.trust.ledger import Ledger
@@ -172,6 +173,7 @@ class Work:
         case = self._new_case(body)
         self.journal.new(case, body)
         self._ledger.opened(case, body)
+        keep_claim(self.journal.tx, case, body)
         told = self._standard.knows(case.class_code)
         note = "" if told else f"class code {case.class_code} is not in standard {self._standard.version}"
         actor = f"{body.get('device', '')}/{body.get('camera', '')}"

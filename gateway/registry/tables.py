@@ -156,6 +156,7 @@ claims = sa.Table(
     sa.Column("outcome", sa.Text, nullable=False),
     sa.Column("why", sa.Text, nullable=False),
     sa.Column("first_case", sa.Text, nullable=False),
+    sa.Column("confirmed_case", sa.Text, nullable=False),
     sa.Column("proven_at", sa.Text, nullable=False),
     sa.Column("amount", sa.Integer, nullable=False),
     sa.Column("decided_at", sa.Text, nullable=False),

@@ -75,10 +75,12 @@ def debtor(contracts: Sequence[Contract], policy: RewardPolicy) -> str:
 
 
 def _interval(claim: Claim, at: str, given: Sequence[Given], policy: RewardPolicy) -> Why | None:
+    """A handset's reports of an offline shift come in together, so how far apart they were made cannot be proven: the
+    person's interval is not held against them, the caps are."""
     person, place = timedelta(minutes=policy.person_interval_min), timedelta(hours=policy.place_interval_hours)
     for other in given:
         apart = _apart(at, other.at)
-        if other.claim.person == claim.person and apart < person:
+        if other.claim.person == claim.person and apart < person and claim.source != "handset":
             return "person_interval"
         near = other.claim.kind == claim.kind and metres(other.claim, claim) <= policy.same_within_m
         if near and apart < place:

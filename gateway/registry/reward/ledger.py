@@ -10,6 +10,7 @@ from gateway.registry.tables import ledger
 
 Row = dict[str, Any]
 Kind = Literal["reward", "deduction", "reward_reversed", "deduction_reversed", "payment", "payout"]
+Side = tuple[Kind, str, int]  # what it is, whose account, fen
 FIELDS = ("n", "pair", "kind", "account", "amount", "case_id", "reason", "at", "prev")
 START = "0" * 64
 PAID = "paid"  # the account that payments go to
@@ -44,7 +45,7 @@ def reverse(tx: sa.Connection, case_id: str, reason: str, at: str) -> str:
         raise NotPaired(f"case {case_id} has no live reward to take back")
     rows = {row["kind"]: row for row in tx.execute(sa.select(ledger).where(ledger.c.pair == pair)).mappings()}
     given, taken = rows["reward"], rows["deduction"]
-    back = ("reward_reversed", given["account"], -given["amount"])
+    back: Side = ("reward_reversed", given["account"], -given["amount"])
     _pair(tx, pair, back, ("deduction_reversed", taken["account"], -taken["amount"]), case_id, reason, at)
     return pair
 
@@ -78,8 +79,8 @@ def _many(tx: sa.Connection, case_id: str) -> int:
 def _pair(
     tx: sa.Connection,
     pair: str,
-    credit: tuple[Kind, str, int],
-    debit: tuple[Kind, str, int],
+    credit: Side,
+    debit: Side,
     case_id: str,
     reason: str,
     at: str,

@@ -32,11 +32,13 @@ def draw_up(tx: sa.Connection, month: str) -> Row:
     of_people = sa.select(c.account, owed).where(sa.or_(c.n <= last_n, payments)).where(c.account.like("p-%"))
     rows = tx.execute(of_people.group_by(c.account).order_by(c.account)).all()
     people = [{"person": row.account, "amount": int(row.amount)} for row in rows if row.amount > 0]
-    taken = sa.select(c.account, owed).where(c.kind.like("deduction%"), c.n > (since or {"last_n": 0})["last_n"])
+    taken = sa.select(c.account, owed).where(c.kind.like("deduction%"), c.n > _from(since))
     rows = tx.execute(taken.where(c.n <= last_n).group_by(c.account).order_by(c.account)).all()
     contractors = [{"contractor": row.account, "amount": -int(row.amount)} for row in rows]
     body: Row = {"month": month, "last_n": last_n, "head": head, "people": people, "contractors": contractors}
-    return body | {"paid": sum(p["amount"] for p in people), "deducted": sum(c["amount"] for c in contractors)}
+    rewards = sa.select(sa.func.sum(c.amount)).where(c.kind.like("reward%"), c.n > _from(since), c.n <= last_n)
+    body |= {"rewarded": int(tx.scalar(rewards) or 0), "deducted": sum(c["amount"] for c in contractors)}
+    return body | {"paid": sum(p["amount"] for p in people)}
 
 
 def approve(tx: sa.Connection, month: str, person: str, now: datetime) -> Row:
@@ -104,6 +106,10 @@ def _last(tx: sa.Connection, end: str) -> tuple[int, str]:
         sa.select(ledger.c.n, ledger.c.hash).where(ledger.c.at < end).order_by(ledger.c.n.desc()).limit(1)
     ).first()
     return (row.n, row.hash) if row else (0, START)
+
+
+def _from(seal: Row | None) -> int:
+    return int(seal["last_n"]) if seal else 0
 
 
 def _newest(tx: sa.Connection) -> Row | None:

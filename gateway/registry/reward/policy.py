@@ -32,8 +32,8 @@ class RewardPolicy(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fie
     place_interval_hours: Hours = 24.0
     daily_max: Fen = 3_000
     monthly_max: Fen = 20_000
-    missed_by: list[Literal["cleaning", "collection"]] = ["cleaning", "collection"]
-    channels: list[Channel] = ["phone_credit", "red_packet", "transfer", "cash"]
+    missed_by: tuple[Literal["cleaning", "collection"], ...] = ("cleaning", "collection")
+    channels: tuple[Channel, ...] = ("phone_credit", "red_packet", "transfer", "cash")
     since: date = date(2000, 1, 1)
 
     def worth(self, class_code: str) -> int:

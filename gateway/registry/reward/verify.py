@@ -76,6 +76,7 @@ def _seals(rows: list[Row], sealed: list[Row]) -> Iterable[str]:
             yield f"month {month}: row {seal['last_n']} is not the one that was sealed"
         if seal["prev"] != before or seal["hash"] != seal_hash(seal):
             yield f"month {month}: its seal was changed after it was approved"
+            return
         before = seal["hash"]
         listed = {f"{month}/{p['person']}": p["amount"] for p in msgspec.json.decode(seal["body"])["people"]}
         mine = {pair: amount for pair, amount in paid.items() if pair.startswith(f"{month}/")}
