@@ -152,7 +152,7 @@ def figures(
             "level": level,
             "code": code,
             "group": peers.get((level, code), ""),
-            "score": _decimal(scored[level, code], 2),
+            "score": decimal(scored[level, code], 2),
             "rank": ranks.get((level, code)),
             "indicators": {name: _parts(counts[name]) for name in BY_NAME if name in counts},
         }
@@ -160,6 +160,11 @@ def figures(
     ]
     body: Row = {"start": period.start, "end": period.end, "as_of": period.as_of, "standard": standard.version}
     body["rows"] = rows
+    return sealed(body)
+
+
+def sealed(body: Row) -> Row:
+    """Plain data with the hash of itself."""
     return body | {"sha256": hashlib.sha256(msgspec.json.encode(body, order="sorted")).hexdigest()}
 
 
@@ -209,11 +214,11 @@ def _ranks(scored: dict[Place, Fraction], peers: dict[Place, str]) -> dict[Place
 
 
 def _parts(found: Count) -> Row:
-    rate = _decimal(found.rate, 6)
+    rate = decimal(found.rate, 6)
     return {"numerator": found.numerator, "denominator": found.denominator, "rate": rate}
 
 
-def _decimal(value: Fraction | None, places: int) -> str | None:
+def decimal(value: Fraction | None, places: int) -> str | None:
     """An exact fraction as decimal text, halves to even: text, because a float is not the same everywhere."""
     if value is None:
         return None
