@@ -1,13 +1,14 @@
-"""Charts as shapes: days as lines, a ranking as bars. No chart library: two forms, and the same bytes every time."""
+"""Charts as shapes: days as lines, a ranking as dots. No chart library: two forms, and the same bytes every time."""
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from gateway.registry.bulletin.blocks import Chart, Label, Line, Rect
 
 WIDTH = 720.0
 COLOURS = ("#2563a8", "#c2571a", "#4a7f2c")
-GRID, INK = "#d8dde3", "#333333"
+GRID, PALE = "#d8dde3", "#9db4cc"
 _LEFT, _RIGHT, _TOP, _BOTTOM = 52.0, 12.0, 30.0, 24.0
 
 
@@ -37,17 +38,50 @@ def days(
     return Chart(title, WIDTH, height, tuple(shapes))
 
 
-def ranking(title: str, rows: Sequence[tuple[str, str, float]], most: float = 100.0, colour: str = COLOURS[0]) -> Chart:
-    """A bar for each (name, value as text, value), in the order given. The axis begins at 0: bars are compared by
-    their length."""
-    tall, left, right = 17.0, 190.0, 60.0
-    shapes: list[Rect | Line | Label] = []
-    for place, (name, text, value) in enumerate(rows):
-        y = 4 + place * tall
-        length = (WIDTH - left - right) * max(0.0, min(1.0, value / most))
-        shapes += [Label(left - 8, y + 12, name, "right"), Rect(left, y + 3, length, tall - 6, colour)]
-        shapes.append(Label(left + length + 6, y + 12, text, colour=INK))
-    return Chart(title, WIDTH, 8 + tall * len(rows), tuple(shapes))
+@dataclass(frozen=True)
+class Ranked:
+    """One place of a ranking; `before`: its value in the month before, None where it had none."""
+
+    name: str
+    text: str
+    value: float
+    before: float | None = None
+
+
+def ranking(title: str, rows: Sequence[Ranked], now: str, then: str) -> Chart:
+    """A dot for each place on one scale, in the order given, and a pale one for the month before. Not bars: scores
+    lie close together, and a scale that does not begin at 0 would make bars lie. `now`, `then`: words of the key."""
+    low, high, step = scale([v for row in rows for v in (row.value, row.before) if v is not None])
+    left, right, top, tall = 190.0, 64.0, 42.0, 18.0
+    bottom = top + tall * len(rows)
+
+    def x(value: float) -> float:
+        return left + (WIDTH - left - right) * (value - low) / (high - low)
+
+    shapes: list[Rect | Line | Label] = [Rect(left, 6, 9, 9, COLOURS[0]), Label(left + 15, 15, now)]
+    shapes += [Rect(left + 90, 7, 7, 7, PALE), Label(left + 103, 15, then)]
+    for n in range(round((high - low) / step) + 1):
+        at = x(low + n * step)
+        shapes += [
+            Line(((at, top), (at, bottom)), GRID, 0.7),
+            Label(at, top - 6, f"{low + n * step:g}", "center", size=11),
+        ]
+    for place, row in enumerate(rows):
+        y = top + place * tall + tall / 2
+        shapes.append(Label(left - 10, y + 4, row.name, "right"))
+        if row.before is not None:
+            shapes += [Line(((x(row.before), y), (x(row.value), y)), PALE, 1.2)]
+            shapes += [Rect(x(row.before) - 3.5, y - 3.5, 7, 7, PALE)]
+        shapes += [Rect(x(row.value) - 4.5, y - 4.5, 9, 9, COLOURS[0]), Label(WIDTH - right + 14, y + 4, row.text)]
+    return Chart(title, WIDTH, bottom + 6, tuple(shapes))
+
+
+def scale(values: Sequence[float]) -> tuple[float, float, float]:
+    """(lowest, highest, step) of an axis that holds them all: whole steps, four to eight of them."""
+    least, most = min(values, default=0.0), max(values, default=1.0)
+    step = next((s for s in (0.5, 1.0, 2.0, 5.0, 10.0, 20.0) if (most - least) / s <= 6), 50.0)
+    low = math.floor(least / step) * step
+    return low, max(low + 4 * step, math.ceil(most / step) * step), step
 
 
 def nice(most: float) -> float:

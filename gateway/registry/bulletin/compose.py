@@ -136,10 +136,18 @@ def _group(issue: Issue, name: str, group: str, rows: list[Row]) -> list[Block]:
     rows = sorted(rows, key=lambda row: (row["rank"] is None, row["rank"] or 0, row["code"]))
     called = word(group, issue.lang) if group in ("cleaning", "collection") else group
     title = word("group", issue.lang, level=level(name, issue.lang), group=called or "–")
-    bars = [(issue.name(name, row["code"]), row["score"], float(row["score"])) for row in rows if row["score"]]
-    chart = [charts.ranking(f"{title}: {word('scores', issue.lang)}", bars)] if bars else []
+    dots = [_dot(issue, name, row) for row in rows if row["score"]]
+    keys = (word("scores", issue.lang), word("before", issue.lang))
+    chart = [charts.ranking(f"{title}: {keys[0]}", dots, *keys)] if dots else []
     table = _places(issue, name, rows, ranked=True)
     return [Heading(title), Paragraph(word("ranked", issue.lang), small=True), *chart, table]
+
+
+def _dot(issue: Issue, name: str, row: Row) -> charts.Ranked:
+    then = issue.row(name, row["code"], issue.before)["score"] if issue.before else None
+    return charts.Ranked(
+        issue.name(name, row["code"]), row["score"], float(row["score"]), float(then) if then else None
+    )
 
 
 def _others(issue: Issue) -> list[Block]:
@@ -154,7 +162,7 @@ def _others(issue: Issue) -> list[Block]:
 
 def _places(issue: Issue, name: str, rows: list[Row], ranked: bool) -> Table:
     lead = ("rank", "name", "score", "moved") if ranked else ("name", "score")
-    shares = (0.06, 0.17, 0.07, 0.08) if ranked else (0.18, 0.08)
+    shares = (0.045, 0.165, 0.065, 0.055) if ranked else (0.18, 0.07)
     columns = list(_columns(issue, lead, shares, left=("name",)))
     rest = (1 - sum(shares)) / len(SHOWN)
     columns += [Column(_indicator(shown, issue.lang), rest) for shown in SHOWN]

@@ -24,6 +24,7 @@ from gateway.registry.bulletin.fonts import Face
 from gateway.registry.bulletin.words import Lang, word
 
 FONT = "cjk"
+MANY = 5  # a table with more columns is set smaller
 MARGIN, ROW = 14.0, 5.4  # mm
 INK, QUIET, GRID = (29, 39, 51), (91, 104, 117), (216, 221, 227)
 TONES: dict[Tone, tuple[int, int, int]] = {"": INK, "quiet": QUIET, "good": (36, 102, 42), "bad": (163, 39, 27)}
@@ -39,6 +40,7 @@ class Paper(FPDF):
         self.set_creation_date(made)
         self.set_lang("zh-CN" if lang == "zh" else "en")
         self.set_margins(MARGIN, MARGIN)
+        self.c_margin = 0.0
         self.set_auto_page_break(True, MARGIN + 4)
         self.add_font(FONT, fname=str(face.path), collection_font_number=face.number)
         self.set_font(FONT, size=9)
@@ -87,7 +89,9 @@ def document(blocks: Iterable[Block], lang: Lang, face: Face, made: datetime) ->
     blocks = list(blocks)
     paper = Paper(face, lang, made)
     paper.set_title(next((block.text for block in blocks if isinstance(block, Heading)), ""))
-    for block in blocks:
+    for place, block in enumerate(blocks):
+        if isinstance(block, Heading) and paper.will_page_break(_together(paper, blocks[place:])):
+            paper.add_page()
         _block(paper, block)
     return bytes(paper.output())
 
@@ -108,10 +112,21 @@ def _block(paper: Paper, block: Block) -> None:
             _chart(paper, block)
 
 
+def _together(paper: Paper, blocks: list[Block]) -> float:
+    """How much of a page (mm) a heading needs, so that what it heads begins under it."""
+    need = 14.0
+    for block in blocks[1:]:
+        match block:
+            case Chart():
+                return need + block.height * paper.epw / block.width
+            case Table() | Tiles():
+                return need + 4 * ROW
+            case _:
+                need += 6.0
+    return need
+
+
 def _heading(paper: Paper, block: Heading) -> None:
-    """A heading does not stand alone at a page's end."""
-    if paper.will_page_break(46):
-        paper.add_page()
     paper.ln(0 if block.level == 1 else 4)
     paper.bit(paper.l_margin, paper.get_y() + 5, Bit(block.text, bold=True), SIZES[block.level])
     paper.ln(9 if block.level == 1 else 7.5)
@@ -144,7 +159,7 @@ def _table(paper: Paper, table: Table) -> None:
         if paper.will_page_break(ROW):
             paper.add_page()
             _row(paper, widths, tuple((Bit(column.title, tone="quiet"),) for column in table.columns), table, 7.5)
-        _row(paper, widths, row, table, 8)
+        _row(paper, widths, row, table, 7.2 if len(row) > MANY else 8)
     paper.ln(2)
 
 

@@ -11,7 +11,7 @@ LEVELS = {
     "patrol_area": ("巡区", "Patrol areas"),
 }
 WORDS = {
-    "title": ("{city}城市管理综合评价通报", "City management: ranking bulletin of {city}"),
+    "title": ("{city} 城市管理综合评价通报", "City management: ranking bulletin of {city}"),
     "demo": ("样例城市", "the synthetic city"),
     "period": (
         "{month} · 统计截止 {as_of} · 立案标准 {standard}",
