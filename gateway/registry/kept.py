@@ -76,15 +76,20 @@ def stored(tx: sa.Connection, period: Period) -> Row | None:
     return None if body is None else dict(msgspec.json.decode(body))
 
 
+def known(tx: sa.Connection) -> frozenset[tuple[str, str]]:
+    """(start, end) of every period that was kept."""
+    return frozenset((row.start, row.until) for row in tx.execute(sa.select(evaluations.c.start, evaluations.c.until)))
+
+
 def keep(tx: sa.Connection, body: Row, now: datetime) -> Row:
     """Keep a period's figures, once; the same figures again change nothing. Raises Differs for others."""
     period = Period(body["figures"]["start"], body["figures"]["end"], body["figures"]["as_of"])
-    known = stored(tx, period)
-    if known is None:
+    older = stored(tx, period)
+    if older is None:
         row = {"start": period.start, "until": period.end, "sha256": body["sha256"], "kept_at": to_text(now)}
         tx.execute(sa.insert(evaluations), row | {"body": msgspec.json.encode(body, order="sorted")})
-    elif known["sha256"] != body["sha256"]:
-        raise Differs(f"{period.start} to {period.end}: {difference(known, body)}")
+    elif older["sha256"] != body["sha256"]:
+        raise Differs(f"{period.start} to {period.end}: {difference(older, body)}")
     return body
 
 

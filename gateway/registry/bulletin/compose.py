@@ -138,7 +138,7 @@ def _group(issue: Issue, name: str, group: str, rows: list[Row]) -> list[Block]:
     title = word("group", issue.lang, level=level(name, issue.lang), group=called or "–")
     dots = [_dot(issue, name, row) for row in rows if row["score"]]
     keys = (word("scores", issue.lang), word("before", issue.lang))
-    chart = [charts.ranking(f"{title}: {keys[0]}", dots, *keys)] if dots else []
+    chart = [charts.ranking(f"{title}: {keys[0]}", dots, *keys)] if len(dots) > 1 else []
     table = _places(issue, name, rows, ranked=True)
     return [Heading(title), Paragraph(word("ranked", issue.lang), small=True), *chart, table]
 

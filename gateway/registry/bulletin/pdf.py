@@ -114,15 +114,22 @@ def _block(paper: Paper, block: Block) -> None:
 
 def _together(paper: Paper, blocks: list[Block]) -> float:
     """How much of a page (mm) a heading needs, so that what it heads begins under it."""
-    need = 14.0
+    need, drawn = 14.0, False
     for block in blocks[1:]:
         match block:
             case Chart():
-                return need + block.height * paper.epw / block.width
-            case Table() | Tiles():
-                return need + 4 * ROW
-            case _:
+                need += block.height * paper.epw / block.width + 2
+                drawn = True
+            case Table():
+                return need + (1 + min(len(block.rows), 5)) * ROW
+            case Heading() if drawn:
+                return need
+            case Heading():
+                need += 12.0
+            case Paragraph():
                 need += 6.0
+            case Tiles():
+                need += 24.0
     return need
 
 
