@@ -478,6 +478,23 @@ def test_however_cases_end_an_incident_is_rewarded_once_and_the_books_agree(
     town.close()
 
 
+def test_an_older_database_gets_the_same_tables(tmp_path: Path) -> None:
+    """What the migrations make and what a new database has are one: columns, keys and indexes."""
+    names = ("claims", "reward_ledger", "reward_seals", "evaluations")
+    with sqlite3.connect(tmp_path / "old.sqlite3") as raw:
+        raw.executescript((Path(__file__).parent / "data" / "registry-schema-1.sql").read_text())
+    raw.close()
+    shapes = []
+    for name in ("old.sqlite3", "new.sqlite3"):
+        database = Database(sqlite_url(tmp_path / name), tables.metadata, tables.SCHEMA_VERSION, MIGRATIONS)
+        look = sa.inspect(database.engine)
+        columns = {n: [(c["name"], str(c["type"]), c["nullable"]) for c in look.get_columns(n)] for n in names}
+        indexes = {n: sorted((i["name"] or "", i["column_names"]) for i in look.get_indexes(n)) for n in names}
+        shapes.append((columns, indexes, {n: look.get_pk_constraint(n)["constrained_columns"] for n in names}))
+        database.close()
+    assert shapes[0] == shapes[1]
+
+
 def test_a_city_without_a_policy_is_told(town: Town) -> None:
     fields = {name: getattr(town.city, name) for name in town.city.__struct_fields__} | {"reward": None}
     with pytest.raises(NoPolicy, match="has no `reward`"):
