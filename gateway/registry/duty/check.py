@@ -8,7 +8,7 @@ from pathlib import Path
 from edge.link.settings import SettingsError
 from gateway.registry.city import City
 from gateway.registry.clocks import BEIJING, Calendar
-from gateway.registry.duty.plan import ANY_CLASS, CENTRE, Crew, Leader, Plan
+from gateway.registry.duty.plan import ANY_CLASS, CENTRE, Crew, Plan, Turn
 from gateway.registry.duty.plan import read as read_file
 from gateway.registry.duty.roster import Roster, names
 from gateway.registry.standard import Standard
@@ -62,7 +62,8 @@ def _doubles(plan: Plan) -> Iterator[str]:
 
 
 def _turns(plan: Plan) -> Iterator[str]:
-    for who in (*plan.crews, *plan.leaders):
+    everyone: list[Turn] = [*plan.crews, *plan.leaders]
+    for who in everyone:
         known = plan.shift_by_name
         unknown = sorted({name for day in who.cycle for name in names(day) if name not in known})
         for name in unknown:
@@ -137,5 +138,5 @@ def _start(plan: Plan) -> datetime:
 _EPOCH = datetime(2026, 1, 5, tzinfo=BEIJING)
 
 
-def _what(who: Crew | Leader) -> str:
+def _what(who: Turn) -> str:
     return "crew" if isinstance(who, Crew) else "leader"

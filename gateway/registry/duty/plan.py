@@ -1,4 +1,4 @@
-"""A city's duty plan as data (TOML): shifts, crews with areas and classes, leaders on duty, people with a say, rules."""
+"""A city's duty plan as data (TOML): shifts, crews, leaders on duty, people with a say, rules."""
 
 from datetime import date, time
 from functools import cached_property
@@ -38,6 +38,7 @@ class Turn(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True
     """`cycle`: a shift's name (or several, joined by +) for each day, "" for a day off, over and over from `since`
     on; before `since` there is no duty."""
 
+    name: Name
     cycle: Annotated[list[str], Meta(min_length=1, max_length=366)]
     since: date
 
@@ -47,10 +48,11 @@ class Crew(Turn, kw_only=True, frozen=True, forbid_unknown_fields=True):
     of the standard (04-01), or * for all. Police and volunteers are second parties only: an order is never routed to
     them, a person asks them to join."""
 
-    name: Name
     kind: Kind = "city"
     areas: Annotated[list[str], Meta(min_length=1, max_length=1000)]
-    classes: Annotated[list[str], Meta(min_length=1, max_length=1000)] = [ANY_CLASS]
+    classes: Annotated[list[str], Meta(min_length=1, max_length=1000)] = msgspec.field(
+        default_factory=lambda: [ANY_CLASS]
+    )
 
     def may(self, case_class: str, class_code: str) -> bool:
         """Whether the crew may do this class of case."""
@@ -60,7 +62,6 @@ class Crew(Turn, kw_only=True, frozen=True, forbid_unknown_fields=True):
 class Leader(Turn, kw_only=True, frozen=True, forbid_unknown_fields=True):
     """A leader on duty (值班领导): a person with a log of the leader's own, for these districts (none: all)."""
 
-    name: Name
     person: Name
     districts: list[str] = []
 

@@ -23,18 +23,18 @@ class Roster:
         own = [one for one in there if district and district in one.districts]
         return own + [one for one in there if not one.districts]
 
-    def until(self, who: Crew | Leader, at: datetime) -> datetime | None:
+    def until(self, who: Turn, at: datetime) -> datetime | None:
         """When the present shift ends; None when off duty."""
         today = at.astimezone(BEIJING).date()
         ends = [end for day in (today - DAY, today) for start, end in self.spans(who, day) if start <= at < end]
         return max(ends, default=None)
 
-    def spans(self, who: Crew | Leader, day: date) -> list[tuple[datetime, datetime]]:
+    def spans(self, who: Turn, day: date) -> list[tuple[datetime, datetime]]:
         """[start, end) of the shifts that start on a local day."""
         found = [self.plan.shift_by_name[name] for name in self._names(who, day)]
         return [span(shift, day) for shift in found if self._runs(shift, day)]
 
-    def _names(self, who: Crew | Leader, day: date) -> list[str]:
+    def _names(self, who: Turn, day: date) -> list[str]:
         swapped = self.plan.swapped.get((who.name, day))
         return names(turn_of(who, day) if swapped is None else swapped)
 
