@@ -7,6 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from gateway.database import Migrations
+from gateway.registry.duty import tables as duty_tables
 
 _PLACES_2 = ("class_code", "department", "district", "subdistrict", "patrol_area", "cell")
 _DUES_2 = ("verify_due", "file_due", "dispatch_due", "dispose_due", "check_due", "close_due")
@@ -80,4 +81,14 @@ def _text(instant: str) -> str:
     return datetime.fromisoformat(instant).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
-MIGRATIONS: Migrations = {1: to_2}
+def to_3(tx: sa.Connection) -> None:
+    """What came with the third version, piece by piece."""
+    _duty(tx)
+
+
+def _duty(tx: sa.Connection) -> None:
+    """Duty: open orders of crews, handovers, call-outs, second parties, leads, requests."""
+    duty_tables.up(tx)
+
+
+MIGRATIONS: Migrations = {1: to_2, 2: to_3}

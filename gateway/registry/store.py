@@ -13,9 +13,11 @@ import sqlalchemy as sa
 
 from gateway.database import Database
 from gateway.registry import versions
-from gateway.registry.cases import Case, Command, Dispatch, Due, Event, File, Refused, Rules, State, Terms
+from gateway.registry.cases import Case, Command, CrewStep, Dispatch, Due, Event, File, Refused, Rules, State, Terms
 from gateway.registry.city import City
 from gateway.registry.clocks import BEIJING
+from gateway.registry.duty import parties
+from gateway.registry.duty.office import Office
 from gateway.registry.journal import Journal, UnknownCase
 from gateway.registry.loop import step
 from gateway.registry.loop_verify import reported
@@ -44,6 +46,7 @@ class Registry:
         auto_file: frozenset[str],
         clock: Clock,
         city: City | None = None,
+        office: Office | None = None,
     ) -> None:
         self.database = database
         self._standard = standard
@@ -51,9 +54,14 @@ class Registry:
         self._auto_file = auto_file
         self._clock = clock
         self._city = city
+        self.office = office
         with database.write() as tx:
             versions.keep(tx, standard, to_text(clock()))
             self._known = versions.kept(tx)
+            if office is not None:
+                journal = Journal(tx)
+                office.begin(journal, clock())
+                journal.flush()
 
     def report(self, key: str, body: dict[str, Any]) -> AnswerBody:
         """A report (上报) of an incident; files and dispatches at once where the city switched that on."""
@@ -64,10 +72,18 @@ class Registry:
         request = [case_id, type(command).__name__, msgspec.to_builtins(command)]
         return self._once(key, request, lambda work: work.command(case_id, command))
 
+    def once(self, key: str, request: list[Any], run: Callable[["Work"], AnswerBody]) -> AnswerBody:
+        """Anything else that must happen once: `run` in one transaction; the same key gets the first answer."""
+        return self._once(key, request, run)
+
     @property
     def standard(self) -> Standard:
         """The filing standard in force."""
         return self._standard
+
+    def now(self) -> datetime:
+        """This registry's clock."""
+        return self._clock()
 
     @property
     def groups(self) -> dict[str, str]:
@@ -99,7 +115,8 @@ class Registry:
         return 1
 
     def _work(self, tx: sa.Connection) -> "Work":
-        return Work(Journal(tx), self._clock(), self._standard, self._rules, self._auto_file, self._known, self._city)
+        known, city, office = self._known, self._city, self.office
+        return Work(Journal(tx), self._clock(), self._standard, self._rules, self._auto_file, known, city, office)
 
     def _once(self, key: str, request: list[Any], run: Callable[["Work"], AnswerBody]) -> AnswerBody:
         digest = hashlib.sha256(json.dumps(request, sort_keys=True, default=str).encode()).hexdigest()
@@ -130,14 +147,16 @@ class Work:
         auto_file: frozenset[str],
         known: dict[str, Standard],
         city: City | None,
+        office: Office | None = None,
     ) -> None:
         self.journal = journal
         self.now = now
         self._standard = standard
-        self._rules = rules
+        self.rules = rules
         self._auto_file = auto_file
         self._known = known
         self._city = city
+        self._office = office
 
     def report(self, body: dict[str, Any]) -> AnswerBody:
         """A report of an incident, once; the case that it has."""
@@ -152,23 +171,30 @@ class Work:
         self.journal.put(case, case, [Event("reported", actor, note, {"standard": self._standard.version})], self.now)
         if told and self._auto_file & {case.case_class, case.class_code}:
             case = self._advance(case, File("auto_file", "class switched on by the city"))
-            case = self._advance(case, self._dispatch())
+            case = self._advance(case, self._dispatch(case))
         return _answer(case)
 
     def command(self, case_id: str, command: Command) -> AnswerBody:
         """One step of a case, and the dispatch that follows from it. Raises UnknownCase, Refused."""
         before = self.journal.load(case_id)
+        if (
+            self._office is not None
+            and isinstance(command, CrewStep)
+            and parties.knows(self.journal.tx, command.order_id)
+        ):
+            parties.step(self.journal, before, command, self.now)
+            return _answer(before)
         if isinstance(command, File):
             command = replace(command, terms=self._terms(before))
         case = self._advance(before, command)
         if case.state is not State.FILED or before.state is State.FILED:
             return _answer(case)
-        return _answer(self._advance(case, self._dispatch()))
+        return _answer(self._advance(case, self._dispatch(case)))
 
     def due(self, case_id: str) -> None:
         """What a case's timer asks for. Raises UnknownCase, Refused."""
         case = self.journal.load(case_id)
-        self._advance(case, Due() if case.state is State.CHECKING else self._dispatch())
+        self._advance(case, Due() if case.state is State.CHECKING else self._dispatch(case))
 
     def _new_case(self, body: dict[str, Any]) -> Case:
         day = self.now.astimezone(BEIJING).strftime("%Y%m%d")
@@ -181,7 +207,7 @@ class Work:
             values |= {"cell": place.cell, "patrol_area": place.patrol_area} if place else {}
         values |= {"limit_hours": terms.limit_hours, "limit_unit": terms.limit_unit}
         values |= {"standard": terms.standard, "department": terms.department}
-        return reported(Case(case_id=f"{day}-{number:06d}", reported_at=self.now, **values), self._rules)
+        return reported(Case(case_id=f"{day}-{number:06d}", reported_at=self.now, **values), self.rules)
 
     def _terms(self, case: Case) -> Terms | None:
         """The standard in force, for a case that was reported under another version. Raises Refused."""
@@ -201,12 +227,21 @@ class Work:
         hours = self._standard.work_time.span(limit) / timedelta(hours=1)
         return Terms(self._standard.version, code, self._standard.responsible(code), hours, limit.unit)
 
-    def _dispatch(self) -> Dispatch:
-        return Dispatch(self.journal.next("round_robin") - 1)
+    def turn(self) -> int:
+        """The round robin's next number, from 1."""
+        return self.journal.next("round_robin")
+
+    def _dispatch(self, case: Case) -> Dispatch:
+        turn = self.turn() - 1
+        if self._office is None:
+            return Dispatch(turn)
+        return self._office.dispatch(self.journal, case, turn, self.now)
 
     def _advance(self, case: Case, command: Command) -> Case:
-        after, happened = step(case, command, self.now, self._rules)
+        after, happened = step(case, command, self.now, self.rules)
         self.journal.put(case, after, happened, self.now)
+        if self._office is not None:
+            self._office.follow(self.journal, case, after, self.now)
         return after
 
 

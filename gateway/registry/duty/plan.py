@@ -11,6 +11,7 @@ from msgspec import Meta
 from edge.link.settings import load
 
 Name = Annotated[str, Meta(min_length=1, max_length=128)]
+Names = Annotated[list[str], Meta(min_length=1, max_length=1000)]
 Kind = Literal["city", "police", "volunteers"]
 Right = Literal["approve", "handover", "callout", "joint", "lead"]
 CENTRE = "centre"
@@ -49,10 +50,8 @@ class Crew(Turn, kw_only=True, frozen=True, forbid_unknown_fields=True):
     them, a person asks them to join."""
 
     kind: Kind = "city"
-    areas: Annotated[list[str], Meta(min_length=1, max_length=1000)]
-    classes: Annotated[list[str], Meta(min_length=1, max_length=1000)] = msgspec.field(
-        default_factory=lambda: [ANY_CLASS]
-    )
+    areas: Names
+    classes: Names = msgspec.field(default_factory=lambda: [ANY_CLASS])
 
     def may(self, case_class: str, class_code: str) -> bool:
         """Whether the crew may do this class of case."""
