@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 from edge.wire import CaseClass
 from gateway.registry import api_evaluation, api_people, queries
 from gateway.registry.cases import Answer, CrewStep, Decide, File, Refused, Reject
+from gateway.registry.duty import api as duty_api
 from gateway.registry.store import KeyReused, Registry, UnknownCase
 
 Name = Annotated[str, Field(min_length=1, max_length=128)]
@@ -92,6 +93,7 @@ def build(registry: Registry) -> FastAPI:
     api_people.add(app, registry)
     _add_queries(app, registry)
     api_evaluation.add(app, registry)
+    duty_api.add(app, registry)
     return app
 
 

@@ -23,6 +23,7 @@ from gateway.registry import city as places
 from gateway.registry import evaluation, sheet, standard, tables
 from gateway.registry.cases import Rules
 from gateway.registry.clocks import BEIJING
+from gateway.registry.duty.cli import app as duty_app
 from gateway.registry.migrations import MIGRATIONS
 from gateway.registry.simulate import REPORTS_A_DAY, Simulation
 from gateway.registry.standard_check import problems, refuse
@@ -33,6 +34,7 @@ from gateway.registry.summary import outcome
 app = typer.Typer(no_args_is_help=False, help="The embedded case registry. 案件库。")
 table_app = typer.Typer(no_args_is_help=True, help="The filing standard. 立案标准。")
 app.add_typer(table_app, name="standard")
+app.add_typer(duty_app, name="duty")
 
 DATABASE = "registry.sqlite3"
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout")]

@@ -158,8 +158,8 @@ class Work:
         self._city = city
         self._office = office
 
-    def report(self, body: dict[str, Any]) -> AnswerBody:
-        """A report of an incident, once; the case that it has."""
+    def report(self, body: dict[str, Any], auto: bool = True) -> AnswerBody:
+        """A report of an incident, once; the case that it has. `auto` False: a person looks before it is filed."""
         known = self.journal.find(body["incident_id"])
         if known is not None:
             return _answer(known)
@@ -169,7 +169,7 @@ class Work:
         note = "" if told else f"class code {case.class_code} is not in standard {self._standard.version}"
         actor = f"{body.get('device', '')}/{body.get('camera', '')}"
         self.journal.put(case, case, [Event("reported", actor, note, {"standard": self._standard.version})], self.now)
-        if told and self._auto_file & {case.case_class, case.class_code}:
+        if auto and told and self._auto_file & {case.case_class, case.class_code}:
             case = self._advance(case, File("auto_file", "class switched on by the city"))
             case = self._advance(case, self._dispatch(case))
         return _answer(case)

@@ -1,4 +1,5 @@
-"""Every table of the registry's database, schema version 3 (duty's are in `duty/tables`); a change here is a new version with a migration."""
+"""The tables of the registry's database, schema version 3; a change is a new version with a migration. Duty's are in
+`duty/tables`."""
 
 import sqlalchemy as sa
 

@@ -50,9 +50,9 @@ def adopt(tx: sa.Connection) -> int:
     changed. Urged from now on. Returns how many."""
     working = sa.select(cases.c.body).where(cases.c.state.in_([str(state) for state in WORKED_ON]))
     found = {case.case_id: case for case in (msgspec.json.decode(body, type=Case) for body in tx.scalars(working))}
-    known = {row["case_id"]: row for row in tx.execute(sa.select(duty_orders).where(_O.open)).mappings()}
+    known = {row.case_id: row.crew for row in tx.execute(sa.select(_O.case_id, _O.crew).where(_O.open))}
     gone = [case_id for case_id in known if case_id not in found]
-    fresh = [case for case in found.values() if known.get(case.case_id, {}).get("crew") != case.crew]
+    fresh = [case for case in found.values() if known.get(case.case_id) != case.crew]
     for case_id in gone:
         tx.execute(sa.update(duty_orders).where(_O.case_id == case_id).values(open=False, urge_at=None))
     for case in fresh:

@@ -1,4 +1,4 @@
-"""A city's duty plan as data (TOML): shifts, crews, leaders on duty, people with a say, rules."""
+"""A city's duty plan as data (TOML or JSON): shifts, crews, leaders on duty, people with a say, rules."""
 
 from datetime import date, time
 from functools import cached_property
@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from edge.link.settings import load
+from edge.link.settings import SettingsError, load
 
 Name = Annotated[str, Meta(min_length=1, max_length=128)]
 Names = Annotated[list[str], Meta(min_length=1, max_length=1000)]
@@ -129,5 +129,12 @@ class Plan(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True
 
 
 def read(path: Path) -> Plan:
-    """A plan as it is written, unchecked (see `check.read`). Raises SettingsError."""
-    return load(path, Plan)
+    """A plan as it is written (TOML, or JSON by its suffix), unchecked (see `check.read`). Raises SettingsError."""
+    if path.suffix != ".json":
+        return load(path, Plan)
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Plan)
+    except OSError as error:
+        raise SettingsError(f"{path}: cannot be read ({error.strerror}); mend the path") from error
+    except msgspec.DecodeError as error:
+        raise SettingsError(f"{path}: {error}; compare with `zhuomu registry duty sample`") from error
