@@ -3,6 +3,7 @@
 import sqlalchemy as sa
 
 from gateway.database import Migrations
+from gateway.duty_tables import crew_rights
 
 
 def to_2(tx: sa.Connection) -> None:
@@ -37,6 +38,7 @@ def to_3(tx: sa.Connection) -> None:
 
 def to_4(tx: sa.Connection) -> None:
     """What came with the fourth version, piece by piece."""
+    _duty(tx)
     _sync(tx)
 
 
@@ -45,6 +47,11 @@ def _sync(tx: sa.Connection) -> None:
     from gateway.sync import migrate
 
     migrate.up(tx)
+
+
+def _duty(tx: sa.Connection) -> None:
+    """What the duty plan lets each crew do."""
+    crew_rights.create(tx)
 
 
 MIGRATIONS: Migrations = {1: to_2, 2: to_3, 3: to_4}

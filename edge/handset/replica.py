@@ -13,6 +13,7 @@ from edge.handset.play import played, todo
 from edge.handset.track import thinned
 from edge.wire import (
     POINTS_MAX,
+    CaseClass,
     Delta,
     Entry,
     ErrorCode,
@@ -40,7 +41,7 @@ TRACK_POINTS = 150
 UNSENT_TOLD_MAX = 100
 _ENTRY: msgspec.json.Decoder[Entry] = msgspec.json.Decoder(Entry)
 _OP = msgspec.json.Decoder(Op)
-_ON_ORDER = frozenset(get_args(OpKind)) - {"shift_on", "shift_off", "track", "read"}
+_ON_ORDER = frozenset(get_args(OpKind)) - {"shift_on", "shift_off", "track", "read", "sign", "answer", "report"}
 
 
 class Replica:
@@ -104,6 +105,7 @@ class Replica:
         *,
         hours: float | None = None,
         notice_id: str = "",
+        case_class: CaseClass | None = None,
         points: Sequence[Point] = (),
         photos: Sequence[tuple[bytes, Literal["before", "after"]]] = (),
     ) -> Op:
@@ -125,6 +127,7 @@ class Replica:
                 note=note,
                 hours=hours,
                 notice_id=notice_id,
+                case_class=case_class,
                 points=list(points)[:POINTS_MAX],
                 evidence=references,
             )
@@ -160,6 +163,8 @@ class Replica:
             raise ReasonMissing(f"'{kind}' needs a reason; give it with --reason")
         if kind == "extend" and hours is None:
             raise ReasonMissing("'extend' needs its hours; give them with --hours")
+        if kind == "sign" and not note.strip():
+            raise ReasonMissing("'sign' needs the name of the person who signs")
         if kind not in _ON_ORDER:
             return None
         order = self.order(order_id)

@@ -19,6 +19,7 @@ class ErrorCode(IntEnum):
     REVOKED = 122
     EMPTY_PHOTO = 123
     REASON_MISSING = 124
+    NO_RIGHT = 126
 
 
 class WireError(ValueError):
@@ -103,6 +104,12 @@ class ReasonMissing(WireError):
     code = ErrorCode.REASON_MISSING
 
 
+class NoRight(WireError):
+    """A crew of this kind (police, volunteers) may not do that."""
+
+    code = ErrorCode.NO_RIGHT
+
+
 EXCEPTIONS: dict[ErrorCode, type[WireError]] = {
     cls.code: cls
     for cls in (
@@ -119,5 +126,6 @@ EXCEPTIONS: dict[ErrorCode, type[WireError]] = {
         Revoked,
         EmptyPhoto,
         ReasonMissing,
+        NoRight,
     )
 }
