@@ -57,7 +57,8 @@ def answer(work: Work, callout_id: str, crew: str, device: str) -> dict[str, Any
         raise Refused(f"call-out {callout_id} has its {row['wanted']} crews: {', '.join(there)}")
     if row["expires"] <= to_text(work.now):
         raise Refused(f"call-out {callout_id} is over since {row['expires']}")
-    values = {"callout_id": callout_id, "crew": crew, "device": device, "at": to_text(work.now)}
+    values: dict[str, Any] = {"callout_id": callout_id, "crew": crew, "device": device, "at": to_text(work.now)}
+    values |= {"place": len(there) + 1}
     work.journal.tx.execute(sa.insert(duty_answers), values)
     there.append(crew)
     data: dict[str, Any] = {"callout_id": callout_id, "crew": crew, "number": len(there)}
@@ -73,7 +74,7 @@ def listed(tx: sa.Connection, limit: int) -> list[dict[str, Any]]:
 
 
 def _answers(tx: sa.Connection, callout_id: str) -> list[str]:
-    return list(tx.scalars(sa.select(_A.crew).where(_A.callout_id == callout_id).order_by(_A.at, _A.crew)))
+    return list(tx.scalars(sa.select(_A.crew).where(_A.callout_id == callout_id).order_by(_A.place)))
 
 
 def _full(row: Any, there: list[str], work: Work) -> list[dict[str, Any]]:

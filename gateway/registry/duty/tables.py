@@ -70,6 +70,7 @@ duty_answers = sa.Table(
     _text("crew", key=True),
     _text("device"),
     _text("at"),
+    _int("place"),
 )
 # A second party's own order on a case: police or volunteers.
 duty_parties = sa.Table(
