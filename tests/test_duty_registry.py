@@ -1,6 +1,7 @@
-"""Duty in the registry, over its API and on a real database: routing told, urging once, handover, call-outs, parties."""
+"""Duty in the registry, over its API on a real database: routing told, urging once, handover, call-outs, parties."""
 
 import random
+import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -392,6 +393,28 @@ def test_a_registry_that_starts_with_a_plan_takes_over_what_is_open(town: Open) 
     assert [event["case_id"] for event in here.events("urged")] == [case_id]
     here.at("2026-11-24T14:00")
     assert here.case(case_id)["crew"] == "late-1"
+
+
+def test_a_registry_of_the_first_schema_opens_and_has_the_tables_of_a_fresh_one(tmp_path: Path) -> None:
+    path = tmp_path / "old.sqlite3"
+    old = sqlite3.connect(path)
+    old.executescript((Path(__file__).parent / "data" / "registry-schema-1.sql").read_text())
+    old.close()
+    brought_up = Database(sqlite_url(path), tables.metadata, tables.SCHEMA_VERSION, MIGRATIONS)
+    fresh = Database(sqlite_url(tmp_path / "fresh.sqlite3"), tables.metadata, tables.SCHEMA_VERSION)
+    shapes = [_shapes(database) for database in (brought_up, fresh)]
+    brought_up.close()
+    fresh.close()
+    assert shapes[0] == shapes[1]
+    assert "duty_orders" in shapes[0]
+
+
+def _shapes(database: Database) -> dict[str, Any]:
+    with database.read() as tx:
+        seen = sa.inspect(tx)
+        names = [name for name in seen.get_table_names() if name.startswith("duty_")]
+        columns = {n: [(c["name"], str(c["type"]), c["nullable"]) for c in seen.get_columns(n)] for n in names}
+        return {n: (columns[n], sorted(str(i["name"]) for i in seen.get_indexes(n))) for n in names}
 
 
 def test_rights_are_told_once_for_each_plan(town: Open) -> None:
