@@ -2,8 +2,8 @@
 
 import sqlalchemy as sa
 
+from gateway import duty_tables
 from gateway.database import Migrations
-from gateway.duty_tables import crew_rights
 
 
 def to_2(tx: sa.Connection) -> None:
@@ -50,8 +50,9 @@ def _sync(tx: sa.Connection) -> None:
 
 
 def _duty(tx: sa.Connection) -> None:
-    """What the duty plan lets each crew do."""
-    crew_rights.create(tx)
+    """What the duty plan lets each crew do; tracks of handsets."""
+    for table in duty_tables.TABLES:
+        table.create(tx)
 
 
 MIGRATIONS: Migrations = {1: to_2, 2: to_3, 3: to_4}

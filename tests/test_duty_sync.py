@@ -2,29 +2,34 @@
 
 import uuid
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Event
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from duty_town import CELL, USUAL, Town, plan
 
 from edge.handset.book import Book
 from edge.handset.photos import FileBox
 from edge.handset.replica import Replica
 from edge.wire import Entry, ErrorCode, Notice, Op, Order, Point, ReasonMissing, Rejection, WireError
-from gateway import feed, tables, work
+from gateway import feed, tables, tracks, work
 from gateway.bulk import Bulk
 from gateway.counters import Counters
 from gateway.database import Database, sqlite_url
+from gateway.evidence import EvidenceStore
 from gateway.forwarder import Forwarder
 from gateway.migrations import MIGRATIONS
 from gateway.mirror import Mirror
 from gateway.registry.duty.plan import Plan, Rules
+from gateway.retention import Retention
+from gateway.settings import GatewaySettings
 from gateway.sync import news, pages
 from gateway.sync.books import SqlBooks, SqlReader
 from gateway.sync.desk import Desk
+from gateway.sync_tables import handset_ops
 from gateway.tables import forwards
 from gateway.targets.embedded import EmbeddedRegistry
 from gateway.times import to_text
@@ -364,6 +369,32 @@ def test_a_new_plans_rights_take_the_place_of_the_old_ones(line: Open) -> None:
 def _rights(here: Line, crew: str) -> frozenset[str] | None:
     with here.database.write() as tx:
         return SqlBooks(tx, Bulk(tx), to_text(here.town.now)).rights(crew)
+
+
+def test_a_track_is_kept_apart_every_look_is_written_down_and_it_ends_with_age(line: Open) -> None:
+    here = line()
+    phone = here.phone("phone-1", "early-1")
+    for minute in range(3):
+        at = here.town.now + timedelta(minutes=minute)
+        assert phone.locate(Point(at=at, lat=(34.2, 34.21, 34.22)[minute], lon=(117.1, 117.11)[minute % 2]), "x") is None
+    assert phone.send_track(here.town.now, str(uuid.uuid4())) is not None
+    here.settle()
+    span = (to_text(here.town.now - timedelta(hours=1)), to_text(here.town.now + timedelta(hours=1)))
+    with here.database.write() as tx:
+        found = tracks.look(tx, "phone-1", span, "Ms Shen", "a complaint", to_text(here.town.now))
+        assert found["geometry"]["coordinates"] == [[117.1, 34.2], [117.11, 34.21], [117.1, 34.22]]
+        assert found["properties"]["crews"] == ["early-1"]
+        (view,) = tracks.views(tx, 10)
+        assert (view["person"], view["reason"], view["points"]) == ("Ms Shen", "a complaint", 3)
+        assert b"34.2" not in b"".join(tx.scalars(sa.select(handset_ops.c.payload)))
+    settings = GatewaySettings(keep_tracks_days=30)
+    store = EvidenceStore(here.folder / "evidence", 10**6)
+    later = here.town.now + timedelta(days=31)
+    assert Retention(settings, here.database, store, Counters(), lambda: here.town.now).sweep().tracks == 0
+    assert Retention(settings, here.database, store, Counters(), lambda: later).sweep().tracks == 3
+    with here.database.write() as tx:
+        assert tracks.look(tx, "phone-1", span, "Ms Shen", "again", to_text(later))["geometry"] is None
+        assert len(tracks.views(tx, 10)) == 2
 
 
 def test_what_is_for_one_log_alone_is_kept_out_of_the_feed() -> None:

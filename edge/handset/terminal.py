@@ -261,7 +261,10 @@ def shift(
     kinds: dict[str, OpKind] = {"on": "shift_on", "off": "shift_off"}
     if word not in kinds:
         fail(f"'{word}': give on or off")
-    Phone(device, data, host, port).work(kinds[word], "", "", wait_s, None, lat=lat, lon=lon)
+    phone = Phone(device, data, host, port)
+    if word == "off" and not phone.handset.replica.wiped:
+        phone.handset.replica.send_track(datetime.now(UTC), str(uuid.uuid4()))
+    phone.work(kinds[word], "", "", wait_s, None, lat=lat, lon=lon)
 
 
 def sync(

@@ -15,7 +15,7 @@ NoticeId = Annotated[str, typer.Argument(help="The notice, as `zhuomu handset no
 
 def add(app: typer.Typer) -> None:
     """The commands."""
-    for command in (sign, answer, report):
+    for command in (sign, answer, report, here):
         app.command(command.__name__)(command)
 
 
@@ -64,6 +64,24 @@ def report(
     kind: CaseClass = case_class  # type: ignore[assignment]
     phone = Phone(device, data, host, port)
     _say(phone, "report", wait_s, note=note, case_class=kind, points=points, photos=photos)
+
+
+def here(
+    device: Device,
+    lat: Annotated[float, typer.Option(min=-90, max=90, help="Where you are (WGS-84). 纬度")],
+    lon: Annotated[float, typer.Option(min=-180, max=180, help="经度")],
+    data: Data = DATA,
+) -> None:
+    """Where the crew is now, on a shift alone; goes up thinned, at the latest at the shift's end. 轨迹点。"""
+    phone = Phone(device, data, "127.0.0.1", 1883)
+    if phone.handset.book.get("shift") != "shift_on":
+        terminal.fail("no track is kept off duty; begin with `zhuomu handset shift on`")
+    now = datetime.now(UTC)
+    try:
+        phone.handset.replica.locate(Point(at=now, lat=lat, lon=lon), str(uuid.uuid4()))
+    except WireError as error:
+        terminal.fail(f"{error} (code {int(error.code)})")
+    terminal.out.print("已记录 recorded")
 
 
 def _say(phone: Phone, kind: OpKind, wait_s: float, **values: Any) -> None:

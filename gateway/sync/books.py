@@ -7,7 +7,7 @@ import msgspec
 import sqlalchemy as sa
 
 from edge.wire import Entry, Op, Order, Rejection, encode
-from gateway import forward, incidents
+from gateway import forward, incidents, tracks
 from gateway.bulk import Bulk
 from gateway.duty_tables import crew_rights
 from gateway.sync import calls, rows
@@ -127,7 +127,9 @@ class SqlBooks(SqlReader):
         return self._tx.scalar(sa.select(o.kind).where(o.device == device, o.op_id == op_id)) is not None
 
     def write_down(self, op: Op, crew: str, judged: Judged) -> None:
-        """With its payload: what was rejected is never lost."""
+        """With its payload: what was rejected is never lost. A track's points have a table of their own."""
+        if op.kind == "track":
+            op = tracks.keep(self._tx, op, crew)
         row: dict[str, Any] = {"device": op.device, "op_id": op.op_id, "crew": crew, "order_id": op.order_id}
         row |= {"kind": op.kind}
         row |= {"at": to_text(op.at), "judged_at": self._now, "outcome": judged.outcome, "code": judged.code}
