@@ -376,7 +376,8 @@ def test_a_track_is_kept_apart_every_look_is_written_down_and_it_ends_with_age(l
     phone = here.phone("phone-1", "early-1")
     for minute in range(3):
         at = here.town.now + timedelta(minutes=minute)
-        assert phone.locate(Point(at=at, lat=(34.2, 34.21, 34.22)[minute], lon=(117.1, 117.11)[minute % 2]), "x") is None
+        lat, lon = (34.2, 34.21, 34.22)[minute], (117.1, 117.11)[minute % 2]
+        assert phone.locate(Point(at=at, lat=lat, lon=lon), "x") is None
     assert phone.send_track(here.town.now, str(uuid.uuid4())) is not None
     here.settle()
     span = (to_text(here.town.now - timedelta(hours=1)), to_text(here.town.now + timedelta(hours=1)))
