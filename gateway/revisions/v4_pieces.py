@@ -9,6 +9,8 @@ from collections.abc import Callable
 import sqlalchemy as sa
 from alembic import op
 
+from gateway import duty_tables
+
 revision = "4"
 down_revision = "3"
 
@@ -53,6 +55,12 @@ def _identity(tx: sa.Connection) -> None:
         tx.execute(sa.text(f"CREATE INDEX {table}_{column} ON {table} ({column})"))
 
 
+def _duty(tx: sa.Connection) -> None:
+    """What the duty plan lets each crew do; tracks of handsets. The crews' logs ask for these tables."""
+    for table in duty_tables.TABLES:
+        table.create(tx)
+
+
 def _sync(tx: sa.Connection) -> None:
     """The handset protocol: its tables, and the orders that stood open into their crews' logs."""
     from gateway.sync import migrate
@@ -91,7 +99,7 @@ def _fleet(tx: sa.Connection) -> None:
     tx.execute(sa.text("CREATE INDEX fleet_desired_version ON fleet_desired (version)"))
 
 
-PIECES: tuple[Callable[[sa.Connection], None], ...] = (_cluster, _identity, _sync, _fleet)
+PIECES: tuple[Callable[[sa.Connection], None], ...] = (_cluster, _identity, _duty, _sync, _fleet)
 
 
 def upgrade() -> None:

@@ -6,6 +6,8 @@ from datetime import datetime, timedelta, timezone
 import sqlalchemy as sa
 from alembic import op
 
+from gateway.registry.duty import tables as duty_tables
+
 revision = "3"
 down_revision = "2"
 
@@ -15,6 +17,7 @@ def upgrade() -> None:
     tx = op.get_bind()
     _trust(tx)
     _rewards(tx)
+    duty_tables.up(tx)
 
 
 def _trust(tx: sa.Connection) -> None:
