@@ -25,6 +25,7 @@ from gateway.lock import DataLock
 from gateway.metrics import Metrics, State
 from gateway.migrations import MIGRATIONS
 from gateway.mirror import Mirror
+from gateway.phone import add_phone
 from gateway.ports import listen
 from gateway.retention import Retention
 from gateway.server import Server, ready_line
@@ -177,6 +178,7 @@ def _app(gateway: Gateway) -> FastAPI:
     app = FastAPI(title="zhuomu gateway", docs_url=None, redoc_url=None, openapi_url=None)
     api.add_routes(app, gateway.database, gateway.pictures, gateway.counters)
     sync_http.add_routes(app, gateway.database, gateway.tokens, utc_now)
+    add_phone(app, gateway.settings)
     well, render = gateway.is_well, gateway.metrics.render
     health.add_health(app, gateway.database, gateway.counters, gateway.is_up, well, render)
     hooks.add_hooks(app, gateway.database, gateway.targets, gateway.counters, utc_now, gateway.sender.wake.set)

@@ -16,6 +16,8 @@ class GatewaySettings(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_
 
     `targets`: where cases go; none: everything to the embedded registry at `registry_url`.
     `keep_*_days`: retention, 0 keeps for ever; nothing of an open incident is ever deleted (gateway/retention.py).
+    `phone_mqtt`: the broker's WebSocket address for phones, `{host}` being the name that they call the gateway by;
+    `phone_areas`: a GeoJSON file with the city's outlines for their map.
     """
 
     data: str = "zhuomu-data/gateway"
@@ -43,6 +45,8 @@ class GatewaySettings(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_
     retention_every_s: float = 3600.0
     retention_rows_max: int = 2000
     console: bool = True
+    phone_mqtt: str = "ws://{host}:9001"
+    phone_areas: str = ""
     log_level: str = "info"
 
     def url(self) -> str:

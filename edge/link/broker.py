@@ -11,7 +11,7 @@ import sys
 
 import structlog
 from amqtt.broker import Broker as Amqtt
-from amqtt.contexts import BrokerConfig, ListenerConfig
+from amqtt.contexts import BrokerConfig, ListenerConfig, ListenerType
 from amqtt.errors import AMQTTError
 
 SESSION_EXPIRY_S = 24 * 3600
@@ -34,19 +34,24 @@ def check_port_free(host: str, port: int, what: str) -> None:
             raise BrokerUnusable(f"{what} {host}:{port}: {reason}; choose another port or end its user") from error
 
 
-def config(host: str, port: int) -> BrokerConfig:
-    """One TCP listener; anonymous, since it is bound to loopback by default."""
+def config(host: str, port: int, ws_port: int = 0) -> BrokerConfig:
+    """A TCP listener and, for phones, one for WebSockets; anonymous, since it is bound to loopback by default."""
+    listeners = {"default": ListenerConfig(bind=f"{host}:{port}")}
+    if ws_port:
+        listeners["phones"] = ListenerConfig(type=ListenerType.WS, bind=f"{host}:{ws_port}")
     return BrokerConfig(
-        listeners={"default": ListenerConfig(bind=f"{host}:{port}")},
+        listeners=listeners,
         session_expiry_interval=SESSION_EXPIRY_S,
         plugins={"amqtt.plugins.authentication.AnonymousAuthPlugin": {"allow_anonymous": True}},
     )
 
 
-async def serve(host: str, port: int) -> None:
-    """Run until SIGTERM or SIGINT. Raises BrokerUnusable."""
+async def serve(host: str, port: int, ws_port: int = 0) -> None:
+    """Run until SIGTERM or SIGINT; `ws_port` 0: no WebSockets. Raises BrokerUnusable."""
     check_port_free(host, port, "MQTT port")
-    broker = Amqtt(config(host, port))
+    if ws_port:
+        check_port_free(host, ws_port, "WebSocket port")
+    broker = Amqtt(config(host, port, ws_port))
     stop = asyncio.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(name, stop.set)
