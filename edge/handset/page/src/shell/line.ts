@@ -54,6 +54,8 @@ export class Line {
       reconnectPeriod: 0,
       resubscribe: false,
       queueQoSZero: false,
+      // The other kind is a worker made of a string, which the policy of this page forbids.
+      timerVariant: "native",
     });
     this.client = client;
     client.handleMessage = (packet, done) => void this.message(packet.topic, packet.payload, done);

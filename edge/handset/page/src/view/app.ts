@@ -28,7 +28,8 @@ const REFUSED: Record<Refused["word"], Word> = {
 
 export class App {
   readonly map: MapView;
-  private drawn = false;
+  private wanted = false;
+  private pressed = false;
   private toastTimer = 0;
   private readonly toastBox = h("div.toast", { role: "status", "aria-live": "polite" });
   private readonly root = h("div.app");
@@ -42,16 +43,18 @@ export class App {
     document.body.replaceChildren(this.root, this.toastBox);
     self.addEventListener("hashchange", () => this.draw());
     document.addEventListener("visibilitychange", () => this.refresh());
+    self.addEventListener("pointerdown", () => (this.pressed = true), true);
+    for (const name of ["pointerup", "pointercancel"]) self.addEventListener(name, () => this.released(), true);
     self.setInterval(() => this.refresh(), 30_000);
     speak(speaking());
     this.draw();
   }
 
-  /** Draw when the browser has time; many changes become one drawing. */
+  /** Draw when the browser has time; many changes become one drawing, and none happens under a finger. */
   refresh(): void {
-    if (this.drawn) return;
-    this.drawn = true;
-    requestAnimationFrame(() => this.draw());
+    if (this.wanted) return;
+    this.wanted = true;
+    if (!this.pressed) requestAnimationFrame(() => this.due());
   }
 
   go(to: string): void {
@@ -85,8 +88,18 @@ export class App {
     this.toastTimer = self.setTimeout(() => (this.toastBox.className = "toast"), TOAST_MS);
   }
 
+  /** After the click that follows. */
+  private released(): void {
+    this.pressed = false;
+    setTimeout(() => this.due(), 0);
+  }
+
+  private due(): void {
+    if (this.wanted && !this.pressed) this.draw();
+  }
+
   private draw(): void {
-    this.drawn = false;
+    this.wanted = false;
     const { wiped } = this.phone.book.meta;
     const top = this.root.querySelector("main")?.scrollTop ?? 0;
     const route = this.route();

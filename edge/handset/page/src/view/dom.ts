@@ -39,6 +39,6 @@ export const ICONS = {
   shelf: "M4 13h4l2 3h4l2-3h4M4 13l3-8h10l3 8v6H4z",
   back: "M15 5l-7 7 7 7",
   camera: "M4 8h3l2-3h6l2 3h3v11H4zM12 17a4 4 0 1 0 0-8 4 4 0 0 0 0 8z",
-  more: "M5 12h.01M12 12h.01M19 12h.01",
+  more: "M5 12h.5M12 12h.5M19 12h.5",
   sync: "M20 11a8 8 0 0 0-14-4L4 9M4 4v5h5M4 13a8 8 0 0 0 14 4l2-2M20 20v-5h-5",
 } as const;

@@ -4,12 +4,15 @@ import * as read from "../core/read";
 import type { Order } from "../core/messages";
 import type { App } from "./app";
 import { h, type Child } from "./dom";
+import { distance, length, type LatLon } from "./projection";
 import { asked, clock, ofClass, span, state, step, t } from "./words";
 
 export function list(app: App): HTMLElement {
   const orders = read.orders(app.phone.book);
   const empty = h("div.empty", {}, h("b", {}, t("nothing")), h("p", {}, t("nothing_more")));
-  return h("main", {}, ...(orders.length ? orders.map(card) : [empty]), shift(app));
+  const cards = orders.length ? orders.map((order) => card(order, app.place.now)) : [empty];
+  const on = app.phone.book.meta.shift === "shift_on";
+  return h("main", {}, ...(on ? [...cards, shift(app)] : [shift(app), ...cards]));
 }
 
 export function tags(order: Order): Child[] {
@@ -31,12 +34,13 @@ export function due(order: Order): HTMLElement {
   return h(left_ms < 0 ? "span.due.late" : "span.due", {}, shown);
 }
 
-function card(order: Order): HTMLElement {
+function card(order: Order, me: LatLon | null): HTMLElement {
+  const far = me ? ` · ${length(distance(order, me))}` : "";
   return h(
     `a.card${order.urgent || order.reminders ? ".hot" : ""}`,
     { href: `#/order/${encodeURIComponent(order.order_id)}`, "data-order": order.order_id },
     h("div.line", {}, h("b.class", {}, ofClass(order.case_class)), due(order)),
-    h("div.line.soft", {}, h("span", {}, order.note || order.class_code), h("span", {}, clock(order.deadline))),
+    h("div.line.soft", {}, h("span", {}, (order.note || order.class_code) + far), h("span", {}, clock(order.deadline))),
     h("div.tags", {}, ...tags(order)),
   );
 }

@@ -5,7 +5,7 @@ import * as read from "../core/read";
 import { rings, type Ring } from "./areas";
 import type { App } from "./app";
 import { h, svg } from "./dom";
-import { fit, moved, scale, toPx, zoomed, type LatLon, type Part } from "./projection";
+import { distance, fit, moved, scale, toPx, zoomed, type LatLon, type Part } from "./projection";
 import { ofClass, t } from "./words";
 
 const TOUCH_PX = 48;
@@ -13,6 +13,8 @@ const MARGIN_PX = 56;
 const SCALE_PX = 110;
 const ZOOM = 1.6;
 const DRAG_PX = 6;
+// Further away than that from every order, the own place does not make the whole map small.
+const NEAR_M = 3000;
 
 export class MapView {
   private part: Part | null = null;
@@ -31,7 +33,8 @@ export class MapView {
     const [width, height] = [innerWidth, Math.max(200, innerHeight - 64 - 72)];
     const orders = read.orders(this.app.phone.book);
     const me = this.app.place.now;
-    const all: LatLon[] = [...orders, ...(me ? [me] : [])];
+    const near = me !== null && (!orders.length || orders.some((order) => distance(order, me) < NEAR_M));
+    const all: LatLon[] = [...orders, ...(near ? [me] : [])];
     const part = this.part ?? fit(all.length ? all : this.areas.flatMap((ring) => ring.points), width, height, MARGIN_PX);
     const picture = svg("svg", { class: "map", viewBox: `0 0 ${width} ${height}`, width, height });
     if (part) picture.append(...this.layers(part, width, height, orders, me));
@@ -54,7 +57,7 @@ export class MapView {
     return [
       ...grid(part, width, height),
       ...this.areas.map((ring) => outline(ring, px)),
-      ...[...orders].reverse().map((order, i) => marker(order, orders.length - i, px(order))),
+      ...[...orders].reverse().map((order, i) => marker(order, orders.length > 1 ? String(orders.length - i) : "", px(order))),
       ...(me ? [own(px(me))] : []),
       scaleBar(part, height),
     ];
@@ -123,7 +126,7 @@ export class MapView {
   }
 }
 
-function marker(order: Order, number: number, [x, y]: [number, number]): SVGElement {
+function marker(order: Order, name: string, [x, y]: [number, number]): SVGElement {
   const hot = order.urgent || order.reminders > 0;
   const late = Date.parse(order.deadline) < Date.now();
   const look = late ? "late" : hot ? "hot" : order.step || "new";
@@ -132,7 +135,7 @@ function marker(order: Order, number: number, [x, y]: [number, number]): SVGElem
     { href: `#/order/${encodeURIComponent(order.order_id)}`, class: `marker ${look}`, "data-order": order.order_id, "aria-label": ofClass(order.case_class) },
     svg("circle", { cx: x, cy: y, r: TOUCH_PX / 2, class: "touch" }),
     svg("circle", { cx: x, cy: y, r: 15, class: "dot" }),
-    svg("text", { x, y: y + 5, "text-anchor": "middle" }, String(number)),
+    svg("text", { x, y: y + 5, "text-anchor": "middle" }, name),
   );
 }
 
@@ -162,6 +165,6 @@ function scaleBar(part: Part, height: number): SVGElement {
     "g",
     { class: "scale" },
     svg("path", { d: `M16 ${y - 6}V${y}H${16 + px}V${y - 6}` }),
-    svg("text", { x: 20, y: y - 6 }, `${words} · N ↑`),
+    svg("text", { x: 20, y: y - 9 }, `${words} · N ↑`),
   );
 }

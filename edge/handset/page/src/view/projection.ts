@@ -53,6 +53,16 @@ export function scale(part: Part, px_max: number): { metres: number; px: number 
   return { metres, px: metres / part.m_per_px };
 }
 
+/** Metres. */
+export function distance(a: LatLon, b: LatLon): number {
+  return Math.hypot((a.lon - b.lon) * metresEast(a.lat), (a.lat - b.lat) * METRES_PER_DEG);
+}
+
+/** "350 m", "2.4 km". */
+export function length(metres: number): string {
+  return metres < 1000 ? `${Math.round(metres / 10) * 10} m` : `${(metres / 1000).toFixed(1)} km`;
+}
+
 function metresEast(lat: number): number {
   return METRES_PER_DEG * Math.cos((lat * Math.PI) / 180);
 }

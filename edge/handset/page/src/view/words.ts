@@ -52,7 +52,7 @@ const WORDS = {
   case: ["案件", "Case"],
   attempt: ["次数", "Attempt"],
   step: ["进度", "Step"],
-  at_centre: ["中心已有照片", "photos on this order"],
+  at_centre: ["张照片", "photos on this order"],
   code: ["代码", "code"],
   review: ["中心人工复核", "people at the centre look at it"],
   unknown_op: ["上报", "Report"],
