@@ -572,9 +572,11 @@ var vectors = (() => {
   }
   function wish(given) {
     const { photos, ...rest } = given;
-    const encoder = new TextEncoder();
-    const taken = (photos ?? []).map((p) => ({ ...p, data: new Uint8Array(encoder.encode(p.text)).buffer }));
+    const taken = (photos ?? []).map((p) => ({ ...p, data: bytes(p.hex) }));
     return { ...rest, photos: taken };
+  }
+  function bytes(hex) {
+    return new Uint8Array((hex.match(/../g) ?? []).map((pair) => parseInt(pair, 16))).buffer;
   }
   function doing(book, work) {
     const draft = new Draft(book);

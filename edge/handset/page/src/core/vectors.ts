@@ -10,7 +10,7 @@ import { thinned } from "./track";
 import { act, locate, Refused, sendTrack, type Wish } from "./work";
 
 type Step =
-  | { do: Omit<Wish, "photos"> & { photos?: { sha256: string; text: string; kind: "before" | "after" }[] } }
+  | { do: Omit<Wish, "photos"> & { photos?: { sha256: string; hex: string; kind: "before" | "after" }[] } }
   | { locate: Point; op_id: string }
   | { send_track: string; op_id: string }
   | { hear: Down; now_s: number }
@@ -51,9 +51,12 @@ function one(book: Book, session: Session, step: Step): unknown {
 
 function wish(given: Extract<Step, { do: unknown }>["do"]): Wish {
   const { photos, ...rest } = given;
-  const encoder = new TextEncoder();
-  const taken = (photos ?? []).map((p) => ({ ...p, data: new Uint8Array(encoder.encode(p.text)).buffer }));
+  const taken = (photos ?? []).map((p) => ({ ...p, data: bytes(p.hex) }));
   return { ...rest, photos: taken };
+}
+
+function bytes(hex: string): ArrayBuffer {
+  return new Uint8Array((hex.match(/../g) ?? []).map((pair) => parseInt(pair, 16))).buffer;
 }
 
 function doing(book: Book, work: (draft: Draft) => unknown): unknown {

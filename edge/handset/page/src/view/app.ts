@@ -84,6 +84,8 @@ export class App {
   say(word: Word, bad = false): void {
     clearTimeout(this.toastTimer);
     this.toastBox.textContent = t(word);
+    // Over an open sheet, which stays open when something is wrong.
+    ((bad && document.querySelector("dialog[open]")) || document.body).append(this.toastBox);
     this.toastBox.className = `toast shown${bad ? " bad" : ""}`;
     this.toastTimer = self.setTimeout(() => (this.toastBox.className = "toast"), TOAST_MS);
   }
