@@ -13,7 +13,7 @@ import msgspec
 from edge.handset.book import Book
 from edge.handset.replica import Replica
 from edge.handset.session import Session
-from edge.wire import Delta, Piece, PhotoState, Point, Receipt, Wipe, WireError, channel_of
+from edge.wire import Delta, PhotoState, Piece, Point, Receipt, Wipe, WireError, channel_of
 
 PIECE_BYTES = 8
 KINDS: dict[str, Any] = {"delta": Delta, "receipt": Receipt, "photostate": PhotoState, "wipe": Wipe}
