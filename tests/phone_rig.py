@@ -175,8 +175,8 @@ class Crew:
         return list(self.page.evaluate(script, [self.device, store]))
 
     def kill(self) -> None:
-        """The renderer dies without a word."""
-        self.page.context.new_cdp_session(self.page).send("Page.crash")
+        """The page is closed from outside, whatever is under way in it."""
+        self.page.close(run_before_unload=False)
 
     def close(self) -> None:
         """The profile is gone."""
