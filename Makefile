@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: run test test-train check pytest clean
+.PHONY: run test test-train check pytest page clean
 
 run: $(VENV)/.run
 	$(BIN)/zhuomu up $(ARGS)
@@ -19,6 +19,10 @@ check: $(VENV)/.dev
 
 pytest: $(VENV)/.dev
 	$(BIN)/python -m pytest $(ARGS)
+
+# The phone page's built files are committed; whoever changes its sources builds them again (node 20 or newer).
+page:
+	cd edge/handset/page && npm ci --no-audit --no-fund && npm run check && npm run build
 
 # Comparisons with Ultralytics and the training recipe: several GB of torch, in an environment of its own.
 test-train:

@@ -34,6 +34,7 @@ from gateway.people import api as people_api
 from gateway.people.gate import Gate
 from gateway.people.sessions import People
 from gateway.people.vault import Vault
+from gateway.phone import add_phone
 from gateway.ports import listen
 from gateway.registry import city, standard
 from gateway.retention import Retention
@@ -257,6 +258,7 @@ def app_of(gateway: Gateway) -> FastAPI:
     api.add_routes(app, gateway.database, gateway.pictures, gateway.counters, shows)
     api_map.add_map(app, gateway.database, sight, doors)
     sync_http.add_routes(app, gateway.database, gateway.tokens, utc_now)
+    add_phone(app, gateway.settings)
     well, render = gateway.is_well, gateway.metrics.render
     health.add_health(app, gateway.database, gateway.counters, gateway.is_up, well, render)
     _add_identity(app, gateway)

@@ -23,6 +23,8 @@ class GatewaySettings(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_
     `city`, `standard`: the registry's own files, by which the desk knows places and classes; "": the synthetic city and
     the demo table.
     `keep_*_days`: retention, 0 keeps for ever; nothing of an open incident is ever deleted (gateway/retention.py).
+    `phone_mqtt`: the broker's WebSocket address for phones, `{host}` being the name that they call the gateway by;
+    `phone_areas`: a GeoJSON file with the city's outlines for their map.
     """
 
     data: str = "zhuomu-data/gateway"
@@ -57,6 +59,8 @@ class GatewaySettings(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_
     retention_rows_max: int = 2000
     fleet_token: str = ""
     console: bool = True
+    phone_mqtt: str = "ws://{host}:9001"
+    phone_areas: str = ""
     log_level: str = "info"
 
     def url(self) -> str:

@@ -92,6 +92,7 @@ def mosquitto(folder: Path) -> RealBroker:
     port = free_port()
     text = (REPOSITORY / "configs" / "mosquitto" / "mosquitto.conf").read_text(encoding="utf-8")
     text = text.replace("listener 1883 127.0.0.1", f"listener {port} 127.0.0.1")
+    text = text.replace("listener 9001 127.0.0.1", f"listener {free_port()} 127.0.0.1")
     text = text.replace("persistence_location /var/lib/mosquitto/", f"persistence_location {folder}/")
     if os.geteuid() == 0:
         text += "\nuser root\n"

@@ -48,6 +48,8 @@ EPOCH = "0123456789abcdef"
 START = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
 HASH = "a" * 64
 _MOSQUITTO = """listener {port} 127.0.0.1
+listener {ws_port} 127.0.0.1
+protocol websockets
 allow_anonymous true
 persistence false
 max_inflight_messages 1000
@@ -96,6 +98,7 @@ class Centre:
     def __init__(self, folder: Path, gateway: dict[str, Any] | None = None, registry: dict[str, Any] | None = None):
         self.folder = folder
         self.mqtt_port, self.http_port, self.registry_port = free_port(), free_port(), free_port()
+        self.ws_port = free_port()
         self._settings = {
             "gateway": {
                 "data": str(folder / "gateway"),
@@ -103,6 +106,7 @@ class Centre:
                 "registry_url": f"http://127.0.0.1:{self.registry_port}",
                 "poll_s": 0.05,
                 "console": False,
+                "phone_mqtt": f"ws://{{host}}:{self.ws_port}",
                 **(gateway or {}),
                 "broker": {"port": self.mqtt_port},
             },
@@ -157,7 +161,7 @@ class Centre:
         stderr = self.folder / f"{name}.err"
         if name == "broker":
             make = {"mosquitto": _mosquitto, "amqtt": _amqtt, "iotcore": _iotcore}[self.broker]
-            return make(self.folder, self.mqtt_port)
+            return make(self.folder, self.mqtt_port, self.ws_port)
         config = self.folder / f"{name}.toml"
         config.write_text(toml(self._settings[name]))
         return Process([sys.executable, "-c", RUN.format(command=name), "--config", str(config)], stderr)
@@ -379,25 +383,26 @@ def toml(values: dict[str, Any]) -> str:
     return "\n".join([*flat, *tables]) + "\n"
 
 
-def _mosquitto(folder: Path, port: int) -> Process:
+def _mosquitto(folder: Path, port: int, ws_port: int) -> Process:
     program = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin")
     if program is None:
         missing("mosquitto (apt-get install mosquitto)")
     config = folder / "mosquitto.conf"
-    config.write_text(_MOSQUITTO.format(port=port))
+    config.write_text(_MOSQUITTO.format(port=port, ws_port=ws_port))
     process = Process([str(program), "-c", str(config)], folder / "mosquitto.err")
     until(lambda: _listens(port), 10.0, "mosquitto")
     return process
 
 
-def _amqtt(folder: Path, port: int) -> Process:
-    code = f"import asyncio; from edge.link.broker import serve; asyncio.run(serve('127.0.0.1', {port}))"
+def _amqtt(folder: Path, port: int, ws_port: int) -> Process:
+    code = f"import asyncio; from edge.link.broker import serve; asyncio.run(serve('127.0.0.1', {port}, ws_port={ws_port}))"
     process = Process([sys.executable, "-c", code], folder / "amqtt.err")
     until(lambda: _listens(port), 10.0, "amqtt")
     return process
 
 
-def _iotcore(folder: Path, port: int) -> Process:
+def _iotcore(folder: Path, port: int, _ws_port: int) -> Process:
+    """Without WebSockets: the phone page is tested on the other two."""
     process = Process(iotcore_command(folder, port), folder / "iotcore.err")
     until(lambda: _listens(port), 20.0, "iotcore")
     return process

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import structlog
 from amqtt.broker import Broker as Amqtt
-from amqtt.contexts import BrokerConfig, ListenerConfig
+from amqtt.contexts import BrokerConfig, ListenerConfig, ListenerType
 from amqtt.errors import AMQTTError
 
 SESSION_EXPIRY_S = 24 * 3600
@@ -45,21 +45,29 @@ def check_port_free(host: str, port: int, what: str) -> None:
             raise BrokerUnusable(f"{what} {host}:{port}: {reason}; choose another port or end its user") from error
 
 
-def config(host: str, port: int, secure: Secure | None = None) -> BrokerConfig:
-    """One TCP listener; anonymous, since it is bound to loopback by default. Or with accounts, and TLS beside it.
+def config(host: str, port: int, secure: Secure | None = None, ws_port: int = 0) -> BrokerConfig:
+    """A TCP listener and, for phones, one for WebSockets (`ws_port` 0: none); anonymous, since they are bound to loopback
+    by default. Or with accounts, and TLS beside it.
 
     Raises FileNotFoundError, which names the file.
     """
     if secure is not None:
-        return _secure_config(host, port, secure)
+        return _secure_config(host, port, secure, ws_port)
     return BrokerConfig(
-        listeners={"default": ListenerConfig(bind=f"{host}:{port}")},
+        listeners=_plain(host, port, ws_port),
         session_expiry_interval=SESSION_EXPIRY_S,
         plugins={"amqtt.plugins.authentication.AnonymousAuthPlugin": {"allow_anonymous": True}},
     )
 
 
-def _secure_config(host: str, port: int, secure: Secure) -> BrokerConfig:
+def _plain(host: str, port: int, ws_port: int) -> dict[str, ListenerConfig]:
+    listeners = {"default": ListenerConfig(bind=f"{host}:{port}")}
+    if ws_port:
+        listeners["phones"] = ListenerConfig(type=ListenerType.WS, bind=f"{host}:{ws_port}")
+    return listeners
+
+
+def _secure_config(host: str, port: int, secure: Secure, ws_port: int) -> BrokerConfig:
     files = {
         "cafile": secure.folder / "ca.crt",
         "certfile": secure.folder / "server.crt",
@@ -67,7 +75,7 @@ def _secure_config(host: str, port: int, secure: Secure) -> BrokerConfig:
     }
     return BrokerConfig(
         listeners={
-            "default": ListenerConfig(bind=f"{host}:{port}"),
+            **_plain(host, port, ws_port),
             "tls": ListenerConfig(bind=f"{secure.host}:{secure.port}", ssl=True, **files),
         },
         session_expiry_interval=SESSION_EXPIRY_S,
@@ -75,15 +83,15 @@ def _secure_config(host: str, port: int, secure: Secure) -> BrokerConfig:
     )
 
 
-def _broker(host: str, port: int, secure: Secure | None) -> Amqtt:
+def _broker(host: str, port: int, secure: Secure | None, ws_port: int) -> Amqtt:
     if secure is None:
-        return Amqtt(config(host, port))
+        return Amqtt(config(host, port, ws_port=ws_port))
     from edge.link.guarded import GuardedBroker, Rules, guard
 
     rules = Rules(secure.folder)
     guard(rules)
     try:
-        made = GuardedBroker(config(host, port, secure))
+        made = GuardedBroker(config(host, port, secure, ws_port))
     except FileNotFoundError as error:
         mend = "`zhuomu gateway acl` and `zhuomu gateway ca server` write it"
         raise BrokerUnusable(f"MQTT broker: {error}; {mend}") from error
@@ -92,12 +100,14 @@ def _broker(host: str, port: int, secure: Secure | None) -> Amqtt:
     return made
 
 
-async def serve(host: str, port: int, secure: Secure | None = None) -> None:
-    """Run until SIGTERM or SIGINT; with `secure`, SIGHUP shuts revoked devices out. Raises BrokerUnusable."""
+async def serve(host: str, port: int, secure: Secure | None = None, ws_port: int = 0) -> None:
+    """Run until SIGTERM or SIGINT; `ws_port` 0: no WebSockets; with `secure`, SIGHUP shuts revoked devices out. Raises BrokerUnusable."""
     check_port_free(host, port, "MQTT port")
+    if ws_port:
+        check_port_free(host, ws_port, "WebSocket port")
     if secure is not None:
         check_port_free(secure.host, secure.port, "MQTT port with TLS")
-    broker = _broker(host, port, secure)
+    broker = _broker(host, port, secure, ws_port)
     stop = asyncio.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(name, stop.set)

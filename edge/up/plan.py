@@ -9,6 +9,8 @@ from edge.link import left
 
 DEVICE = "kiosk-1"
 HANDSETS = 2
+# A person's phone, in the crew of the first simulated handset.
+PHONE, CREW = "phone-1", "handset-1"
 WORK_S = 8.0
 HOST = "127.0.0.1"
 
@@ -16,13 +18,14 @@ HOST = "127.0.0.1"
 @dataclass(frozen=True)
 class Ports:
     """Loopback ports. The console's is the user's choice, the others are free ones found at the start; the broker may
-    be one that runs already."""
+    be one that runs already. `phones`: MQTT over WebSockets; 0: that of the broker that runs already, 9001."""
 
     console: int
     registry: int
     street: int
     mqtt: int
     mqtt_host: str = HOST
+    phones: int = 0
 
 
 @dataclass(frozen=True)
@@ -36,16 +39,16 @@ class View:
 
 
 def free_ports(console: int) -> Ports:
-    """Find three ports that nobody uses now."""
-    sockets = [socket.socket() for _ in range(3)]
+    """Find four ports that nobody uses now."""
+    sockets = [socket.socket() for _ in range(4)]
     try:
         for s in sockets:
             s.bind((HOST, 0))
-        registry, street, mqtt = (s.getsockname()[1] for s in sockets)
+        registry, street, mqtt, phones = (s.getsockname()[1] for s in sockets)
     finally:
         for s in sockets:
             s.close()
-    return Ports(console, registry, street, mqtt)
+    return Ports(console, registry, street, mqtt, phones=phones)
 
 
 def write_files(folder: Path, ports: Ports, views: list[View], rules: Path, model: Path | None) -> dict[str, Path]:
@@ -91,10 +94,11 @@ def _camera(view: View) -> str:
 
 
 def _gateway(folder: Path, ports: Ports) -> str:
+    phones = f'phone_mqtt = "ws://{{host}}:{ports.phones}"\n' if ports.phones else ""
     return (
         f"data = {_quote(str(folder / 'gateway'))}\n"
         f'host = "{HOST}"\nport = {ports.console}\n'
-        f'registry_url = "http://{HOST}:{ports.registry}"\n'
+        f'registry_url = "http://{HOST}:{ports.registry}"\n{phones}'
         f'[broker]\nhost = "{ports.mqtt_host}"\nport = {ports.mqtt}\n'
     )
 

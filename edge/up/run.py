@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -15,7 +17,7 @@ from rich.console import Console
 from detectors.manifest import default_model, verified
 from edge.link.broker import check_port_free
 from edge.up import plan, truth
-from edge.up.children import Child
+from edge.up.children import Child, ChildFailed
 from edge.up.report import SUMMARY_KEYS, Report
 from edge.watch.source import check
 
@@ -73,13 +75,13 @@ class Town:
         if self.options.broker is None:
             return ports
         host, port = self.options.broker
-        return replace(ports, mqtt_host=host, mqtt=port)
+        return replace(ports, mqtt_host=host, mqtt=port, phones=0)
 
     def _start(self, ports: plan.Ports) -> Report:
         views = self._views(ports)
         files = plan.write_files(self.folder, ports, views, self.options.rules, self.options.model)
         if self.options.broker is None:
-            self._child("broker", ["broker", "--port", str(ports.mqtt)])
+            self._child("broker", ["broker", "--port", str(ports.mqtt), "--ws-port", str(ports.phones)])
         self._child("registry", ["registry", "--config", str(files["registry"])])
         self._child("gateway", ["gateway", "--config", str(files["gateway"])])
         handsets = ["handset", "sim", "--data", str(self.folder / "handsets")]
@@ -89,7 +91,16 @@ class Town:
         self._child("kiosk", ["kiosk", "--config", str(files["kiosk"])])
         url = f"http://{plan.HOST}:{ports.console}"
         self.console.print(f"[bold]啄木 zhuomu is up[/]: console 监控台 {url} (Ctrl-C stops)")
+        self._enrol()
+        self.console.print(f"phone page 手机处置通 {url}/phone/#device={plan.PHONE}", soft_wrap=True)
         return Report(url, self.console)
+
+    def _enrol(self) -> None:
+        """A phone that somebody opens sees a crew's orders."""
+        command = ["gateway", "handsets", "enrol", plan.PHONE, plan.CREW, "--data", str(self.folder / "gateway")]
+        done = subprocess.run([sys.executable, "-m", "zhuomu", *command], capture_output=True, text=True)
+        if done.returncode:
+            raise ChildFailed(f"the phone was not enrolled: {done.stderr.strip()[-300:]}")
 
     def _views(self, ports: plan.Ports) -> list[plan.View]:
         if self.options.sources:
