@@ -23,6 +23,7 @@ from edge.handset.phone import (
     out,
     standing,
 )
+from edge.wire import OpKind
 
 
 def add(app: typer.Typer) -> None:
@@ -131,6 +132,23 @@ def photo(
     if which not in ("before", "after"):
         fail(f"--which {which}: give before or after")
     Phone(device, data, host, port).work("photo", order_id, "", wait_s, None, photos=file, which=which)
+
+
+def shift(
+    word: Annotated[str, typer.Argument(help="on or off. 上班/下班")],
+    device: Device,
+    data: Data = DATA,
+    host: Host = "127.0.0.1",
+    port: Port = 1883,
+    lat: Lat = None,
+    lon: Lon = None,
+    wait_s: float = WAIT_S,
+) -> None:
+    """Attendance; with `off` the shift's track goes up too. 考勤打卡（下班时上报轨迹）。"""
+    kinds: dict[str, OpKind] = {"on": "shift_on", "off": "shift_off"}
+    if word not in kinds:
+        fail(f"'{word}': give on or off")
+    Phone(device, data, host, port).work(kinds[word], "", "", wait_s, None, lat=lat, lon=lon)
 
 
 def sync(
