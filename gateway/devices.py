@@ -105,7 +105,7 @@ def _write_all(tx: sa.Connection, old: list[dict[str, Any]], new: list[dict[str,
 
 
 def _update(tx: sa.Connection, rows: list[dict[str, Any]]) -> None:
-    values = {name: sa.bindparam(name) for name in rows[0] if name != "device"}
+    values: dict[str, Any] = {name: sa.bindparam(name) for name in rows[0] if name != "device"}
     change = sa.update(devices).where(devices.c.device == sa.bindparam("_device")).values(values)
     tx.execute(change, [{"_device": row["device"], **row} for row in rows])
 

@@ -68,6 +68,11 @@ def _entry(held: Held) -> dict[str, Any]:
 
 def _row(held: Held, now: str) -> dict[str, Any]:
     o = held.order
-    row = {"order_id": o.order_id, "crew": held.crew, "case_id": o.case_id, "incident_id": o.incident_id}
+    row: dict[str, Any] = {
+        "order_id": o.order_id,
+        "crew": held.crew,
+        "case_id": o.case_id,
+        "incident_id": o.incident_id,
+    }
     row |= {"version": o.version, "state": o.state, "step": "", "received_version": 0, "attempts": 0, "next_at": now}
     return row | {"payload": msgspec.json.encode(held), "waiting": False}
