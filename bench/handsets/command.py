@@ -177,7 +177,7 @@ def _room_for(number: int) -> None:
 
 def _median(rows: Sequence[dict[str, Any]]) -> float | None:
     times = [row["s"] for row in rows]
-    return None if None in times else round(median(times), 2)
+    return None if None in times else round(median(times), 3)
 
 
 def _mosquitto() -> str | None:
