@@ -149,7 +149,7 @@ def _centre(folder: Path, devices: Sequence[str], orders_each: int, tls: str = "
 
 
 def _in_folder(work: Callable[[Path], dict[str, Any]]) -> dict[str, Any]:
-    folder = Path(tempfile.mkdtemp(prefix="zhuomu-bench-"))
+    folder = Path(tempfile.mkdtemp(prefix="zhuomu-handsets-"))
     try:
         return work(folder)
     finally:
