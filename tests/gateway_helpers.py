@@ -395,7 +395,8 @@ def _mosquitto(folder: Path, port: int, ws_port: int) -> Process:
 
 
 def _amqtt(folder: Path, port: int, ws_port: int) -> Process:
-    code = f"import asyncio; from edge.link.broker import serve; asyncio.run(serve('127.0.0.1', {port}, ws_port={ws_port}))"
+    run = f"asyncio.run(serve('127.0.0.1', {port}, ws_port={ws_port}))"
+    code = f"import asyncio; from edge.link.broker import serve; {run}"
     process = Process([sys.executable, "-c", code], folder / "amqtt.err")
     until(lambda: _listens(port), 10.0, "amqtt")
     return process

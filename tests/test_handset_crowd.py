@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 import zhuomu
 from bench.handsets import command, crowd, orders
 from bench.handsets.crowd import Crowd, Way
-from bench.handsets.processes import Centre, NotThere
+from bench.handsets.processes import Centre, NoMosquitto
 from edge.handset.handset import Handset
 from edge.handset.loop import Loop
 
@@ -68,7 +68,7 @@ def test_a_handset_that_asked_while_the_gateway_was_away_is_answered_when_it_is_
     centre = Centre(tmp_path)
     try:
         centre.start_broker()
-    except NotThere as error:
+    except NoMosquitto as error:
         missing(str(error))
     try:
         handset = Handset(tmp_path / "phones", "h-1", centre.broker, random.Random(1), "test", 0.0)
@@ -111,7 +111,7 @@ def _started(folder: Path) -> Centre:
     try:
         centre.start_broker()
         centre.start_gateway()
-    except NotThere as error:
+    except NoMosquitto as error:
         centre.stop()
         missing(str(error))
     return centre

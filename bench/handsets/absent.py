@@ -44,7 +44,7 @@ def absent(centre: Centre, folder: Path) -> dict[str, Any]:
     current_s = time.monotonic() - began_s
     photos = _run(loop, lambda: not handset.replica.photos_waiting())
     photos_s = time.monotonic() - began_s
-    row: dict[str, float | None] = {"operations": made, "photos": DISPOSED, "photo_bytes": PHOTO_BYTES, "news": NEWS}
+    row: dict[str, Any] = {"operations": made, "photos": DISPOSED, "photo_bytes": PHOTO_BYTES, "news": NEWS}
     row |= {"current_s": round(current_s, 2) if current else None, "photos_s": round(photos_s, 2) if photos else None}
     row |= {"gateway_cpu_s": round(centre.cpu_s("gateway") - before_s, 2), "shelf": len(handset.replica.shelf())}
     loop.close()

@@ -149,7 +149,7 @@ def _centre(folder: Path, devices: Sequence[str], orders_each: int, tls: str = "
 
 
 def _in_folder(work: Callable[[Path], dict[str, Any]]) -> dict[str, Any]:
-    folder = Path(tempfile.mkdtemp(prefix="zhuomu-bench-"))
+    folder = Path(tempfile.mkdtemp(prefix="zhuomu-handsets-"))
     try:
         return work(folder)
     finally:
@@ -177,7 +177,7 @@ def _room_for(number: int) -> None:
 
 def _median(rows: Sequence[dict[str, Any]]) -> float | None:
     times = [row["s"] for row in rows]
-    return None if None in times else round(median(times), 2)
+    return None if None in times else round(median(times), 3)
 
 
 def _mosquitto() -> str | None:

@@ -115,4 +115,4 @@ def _since(centre: Centre, before: dict[str, float]) -> dict[str, float]:
 
 
 def _round(value: float | None) -> float | None:
-    return None if value is None else round(value, 2)
+    return None if value is None else round(value, 4)

@@ -80,5 +80,5 @@ def _row(held: Held, now: str) -> dict[str, Any]:
         "case_id": o.case_id,
         "incident_id": o.incident_id,
     }
-    row |= {"version": o.version, "state": o.state, "step": "", "received_version": 0}
-    return row | {"attempts": 0, "next_at": now, "payload": msgspec.json.encode(held), "waiting": False}
+    row |= {"version": o.version, "state": o.state, "step": "", "received_version": 0, "attempts": 0, "next_at": now}
+    return row | {"payload": msgspec.json.encode(held), "waiting": False}

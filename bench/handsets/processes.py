@@ -40,6 +40,10 @@ class NotThere(RuntimeError):
     """A part that the measurement needs cannot be started; `str()` says what to do."""
 
 
+class NoMosquitto(NotThere):
+    """It is not installed."""
+
+
 class Centre:
     """mosquitto and the gateway. `tls`: lines for a second listener of mosquitto's, whose port is `tls_port`."""
 
@@ -63,7 +67,7 @@ class Centre:
         """Until it takes connections. Raises NotThere."""
         program = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin")
         if program is None:
-            raise NotThere("mosquitto is not installed; apt-get install mosquitto")
+            raise NoMosquitto("mosquitto is not installed; apt-get install mosquitto")
         more = self._tls.format(port=self.tls_port) if self._tls else ""
         config = self.folder / "mosquitto.conf"
         user = getpass.getuser()  # started by root, mosquitto would become somebody who cannot read the keys
@@ -73,6 +77,7 @@ class Centre:
 
     def start_gateway(self) -> None:
         """Until it answers. Raises NotThere."""
+        self.http_port = free_port()  # chosen late: others take free ports too
         config = self.folder / "gateway.toml"
         where = {"data": self.folder / "gateway", "http": self.http_port, "nobody": free_port(), "port": self.port}
         config.write_text(_GATEWAY.format(**where))

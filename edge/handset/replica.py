@@ -6,10 +6,12 @@ from collections.abc import Sequence
 import msgspec
 
 from edge.handset.doing import Doing
-from edge.wire import Delta, Entry, ErrorCode, Order, PhotoState, Receipt, Rejection, UnsentOp, Wipe, Wiped, encode
+from edge.handset.shown import as_bytes
+from edge.wire import Delta, Entry, ErrorCode, Op, Order, PhotoState, Receipt, Rejection, UnsentOp, Wipe, Wiped, encode
 
 PHOTO_TRIES_MAX = 3
 UNSENT_TOLD_MAX = 100
+_OP = msgspec.json.Decoder(Op)
 
 
 class Replica(Doing):
@@ -110,10 +112,15 @@ class Replica(Doing):
         words = f"photo {state.sha256[:12]} of {row[1]}: {state.reason}"
         tx.execute("insert or ignore into shelf values (?, 0, ?, ?, x'')", (f"photo/{state.sha256}", state.code, words))
 
+    def _never_taken(self) -> list[Op]:
+        """What the centre does not have, or refused because this handset was revoked by then."""
+        mine = "select body from ops where receipted = 0 or seq in (select seq from shelf where code = ?) order by seq"
+        return [_OP.decode(as_bytes(body)) for (body,) in self.book.rows(mine, int(ErrorCode.REVOKED))]
+
     def _wipe(self, wipe: Wipe) -> None:
         if self.wiped:
             return
-        left = [op for op, _, receipted in self.pending() if not receipted]
+        left = self._never_taken()
         heads = [UnsentOp(op_id=o.op_id, op_kind=o.kind, order_id=o.order_id, at=o.at) for o in left[-UNSENT_TOLD_MAX:]]
         waiting = self.photos_waiting()
         kept = [str(s) for (s,) in self.book.rows("select sha256 from photos")]

@@ -144,7 +144,7 @@ def shift(
     lon: Lon = None,
     wait_s: float = WAIT_S,
 ) -> None:
-    """Attendance. 考勤打卡。"""
+    """Attendance; with `off` the shift's track goes up too. 考勤打卡（下班时上报轨迹）。"""
     kinds: dict[str, OpKind] = {"on": "shift_on", "off": "shift_off"}
     if word not in kinds:
         fail(f"'{word}': give on or off")

@@ -46,8 +46,8 @@ def check_port_free(host: str, port: int, what: str) -> None:
 
 
 def config(host: str, port: int, secure: Secure | None = None, ws_port: int = 0) -> BrokerConfig:
-    """A TCP listener and, for phones, one for WebSockets (`ws_port` 0: none); anonymous, since they are bound to loopback
-    by default. Or with accounts, and TLS beside it.
+    """A TCP listener and, for phones, one for WebSockets (`ws_port` 0: none); anonymous, since loopback is the default.
+    Or with accounts, and TLS beside it.
 
     Raises FileNotFoundError, which names the file.
     """
@@ -101,7 +101,7 @@ def _broker(host: str, port: int, secure: Secure | None, ws_port: int) -> Amqtt:
 
 
 async def serve(host: str, port: int, secure: Secure | None = None, ws_port: int = 0) -> None:
-    """Run until SIGTERM or SIGINT; `ws_port` 0: no WebSockets; with `secure`, SIGHUP shuts revoked devices out. Raises BrokerUnusable."""
+    """Run until SIGTERM or SIGINT; with `secure`, SIGHUP shuts revoked devices out. Raises BrokerUnusable."""
     check_port_free(host, port, "MQTT port")
     if ws_port:
         check_port_free(host, ws_port, "WebSocket port")

@@ -21,12 +21,14 @@ class AheadReader(SqlReader):
         h, log, s = handsets.c, crew_logs.c, op_streams.c
         found = sa.select(h.device, h.crew, h.revoked_at).where(h.device.in_(names))
         rows = list(tx.execute(found))
-        self._crews = {name: name for name in names} | {row.device: row.crew for row in rows}
+        self._crews: dict[str, str] = {name: name for name in names} | {row.device: row.crew for row in rows}
         self.revoked = {row.device for row in rows if row.revoked_at is not None}
         logs = sa.select(log.crew, log.head, log.floor).where(log.crew.in_(sorted(set(self._crews.values()))))
-        self._logs = {row.crew: (row.head, row.floor) for row in tx.execute(logs)}
+        self._logs: dict[str, tuple[int, int]] = {row.crew: (row.head, row.floor) for row in tx.execute(logs)}
         streams = sa.select(s.device, s.epoch, s.through).where(s.device.in_(names))
-        self._through = {(row.device, row.epoch): row.through for row in tx.execute(streams)}
+        self._through: dict[tuple[str, str], int] = {
+            (row.device, row.epoch): row.through for row in tx.execute(streams)
+        }
         self._rest = self._fetched(places)
 
     def crew_of(self, device: str) -> str:
