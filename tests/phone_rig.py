@@ -22,7 +22,7 @@ from gateway.sync.desk import Desk
 from gateway.times import to_text
 
 CHROMIUM = Path("/usr/bin/chromium")
-REGISTRY = {"auto_file": ["stall", "litter"], "crews": ["crew-a"], "recheck_s": 0.3}
+REGISTRY = {"auto_file": ["stall", "litter"], "auto_file_unmeasured": True, "crews": ["crew-a"], "recheck_s": 0.3}
 WAIT_MS = 30_000
 PLACE = {"latitude": 34.262, "longitude": 117.201, "accuracy": 8}
 EXIF_MAKE = 0x010F

@@ -57,7 +57,13 @@ def _do(handset: Handset, kind: Any, order_id: str = "", **values: Any) -> None:
 def centre(tmp_path: Path) -> Iterator[Centre]:
     (tmp_path / "duty.json").write_bytes(msgspec.json.encode(_plan()))
     (tmp_path / "city.json").write_bytes(msgspec.json.encode(CITY))
-    registry = {"auto_file": ["stall"], "duty": str(tmp_path / "duty.json"), "city": str(tmp_path / "city.json")}
+    registry = {"auto_file": ["stall"], "auto_file_unmeasured": True, "duty": str(tmp_path / "duty.json")}
+    registry["city"] = str(tmp_path / "city.json")
+        "auto_file": ["stall"],
+        "auto_file_unmeasured": True,
+        "duty": str(tmp_path / "duty.json"),
+        "city": str(tmp_path / "city.json"),
+    }
     centre = Centre(tmp_path, {"resend_s": 0.3}, registry)
     centre.start()
     yield centre

@@ -107,7 +107,7 @@ def test_forwarding_and_work_orders_go_on_when_the_one_that_did_them_dies(
     tmp_path: Path, postgres: PostgresServer
 ) -> None:
     cluster = Cluster(tmp_path, postgres)
-    cluster.registry = {"auto_file": ["stall"], "crews": ["handset-1"]}
+    cluster.registry = {"auto_file": ["stall"], "auto_file_unmeasured": True, "crews": ["handset-1"]}
     cluster.start()
     kiosk, handset = Device(cluster.broker.port, "kiosk-1"), Device(cluster.broker.port, "handset-1")
     kiosk.send(candidate(1))

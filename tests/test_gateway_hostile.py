@@ -141,14 +141,14 @@ def test_any_payload_on_any_topic_is_taken_refused_or_a_dead_letter_and_nothing_
     assert sum(outcome.results.values()) == len(items)
     assert rig.count(dead_letters) <= 100
     assert rig.count(devices) <= len(NAMES) + 2
-    files = [path for path in rig.path.parent.rglob("*") if path.is_file()]
-    assert all(path.resolve().is_relative_to(rig.path.parent.resolve()) for path in files)
+    files = [path for path in Path(rig.settings.data).rglob("*") if path.is_file()]
+    assert all(path.resolve().is_relative_to(Path(rig.settings.data).resolve()) for path in files)
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss < 1_500_000
 
 
 @pytest.mark.parametrize("name", NAMES[1:])
 def test_a_name_that_is_a_path_reaches_no_file(rig: Rig, name: str) -> None:
-    before = sorted(rig.path.parent.rglob("*"))
+    before = sorted(Path(rig.settings.data).rglob("*"))
     message = msgspec.json.decode(encode(picture(b"p")))
     told = [{**message, "sha256": name, "device": "kiosk-1"}, {**message, "device": name}]
     topics_ = ["zm/1/up/kiosk-1/evidence", f"zm/1/up/{name}/evidence"]
@@ -156,7 +156,7 @@ def test_a_name_that_is_a_path_reaches_no_file(rig: Rig, name: str) -> None:
         [take(Incoming(t, msgspec.json.encode(body), False, 1, 1)) for t, body in zip(topics_, told, strict=True)]
     )
     assert outcome.accepted == 0
-    assert [p for p in sorted(rig.path.parent.rglob("*")) if "evidence" in p.parts] == [
+    assert [p for p in sorted(Path(rig.settings.data).rglob("*")) if "evidence" in p.parts] == [
         p for p in before if "evidence" in p.parts
     ]
 

@@ -28,7 +28,7 @@ from gateway.sync.books import SqlBooks
 from gateway.sync.desk import Desk
 from gateway.times import to_text
 
-REGISTRY = {"auto_file": ["stall"], "crews": ["crew-a"], "recheck_s": 0.3}
+REGISTRY = {"auto_file": ["stall"], "auto_file_unmeasured": True, "crews": ["crew-a"], "recheck_s": 0.3}
 JPEG = b"\xff\xd8\xff" + bytes(range(256)) * 1200  # 300 KiB: two pieces
 
 

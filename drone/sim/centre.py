@@ -72,6 +72,7 @@ class Centre:
             f"port = {self._registry_port}",
             'crews = ["handset-1"]',
             'auto_file = ["stall", "bike", "litter"]',
+            "auto_file_unmeasured = true",
             "recheck_s = 3.0",
         ]
 
