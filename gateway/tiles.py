@@ -42,7 +42,7 @@ def tile(lat: float, lon: float) -> int:
 
 
 def cover(box: Box) -> list[tuple[int, int]]:
-    """At most RANGES_MAX ranges [first, last] of tile numbers, ascending and apart, that hold the box and little else."""
+    """At most RANGES_MAX ranges [first, last] of tile numbers that hold the box and little else, ascending, apart."""
     x, y = (_column(box.west), _column(box.east)), (_row(box.south), _row(box.north))
     whole: list[tuple[int, int, int]] = []
     partly = [(LEVEL, 0, 0)]

@@ -1,7 +1,8 @@
 """What the desk asks of the registry: the map, the queue, the page of one case, a case by its number.
 
 Each answers from an index that holds all it looks at and reads only rows that it shows: no OFFSET, no count of
-everything, a limit on every answer. `zhuomu bench registry` measures them, tests/test_registry_desk.py reads their plans.
+everything, a limit on every answer. `zhuomu bench registry` measures them and reads their
+plans.
 """
 
 from collections.abc import Sequence
@@ -87,7 +88,7 @@ def queue(
     tx: sa.Connection,
     after: str = "",
     limit: int = 50,
-    where: Filter = Filter(),  # noqa: B008 (frozen)
+    where: Filter = Filter(),
     states: Sequence[State] = WAITING,
 ) -> Row:
     """Cases that wait for a person, by number, after number `after`: {"cases": [...], "next": number or None}.
@@ -181,7 +182,8 @@ def _ground(
     since: datetime | None,
 ) -> sa.Select[Any] | sa.CompoundSelect[Any]:
     """Open cases tile by tile; recent ones by time, since a month's are fewer than a city's of all years."""
-    c, terms = cases.c, _inside(box)
+    c = cases.c
+    terms: list[sa.ColumnElement[bool]] = [*_inside(box)]
     terms += [c.class_code.in_(class_codes)] if class_codes else []
     terms += [c.subdistrict.in_(subdistricts)] if subdistricts else []
     if since is not None:

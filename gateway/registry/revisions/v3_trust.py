@@ -21,7 +21,11 @@ def _desk(tx: sa.Connection) -> None:
     """Where each case lies and whether it is over, for the map; indexes that hold what map and queue look at."""
     postgres = tx.dialect.name == "postgresql"
     real, yes = ("DOUBLE PRECISION", "true") if postgres else ("FLOAT", "1")
-    columns = (f"open BOOLEAN NOT NULL DEFAULT {yes}", f"lat {real} NOT NULL DEFAULT 0", f"lon {real} NOT NULL DEFAULT 0")
+    columns = (
+        f"open BOOLEAN NOT NULL DEFAULT {yes}",
+        f"lat {real} NOT NULL DEFAULT 0",
+        f"lon {real} NOT NULL DEFAULT 0",
+    )
     for column in (*columns, "tile BIGINT NOT NULL DEFAULT 0"):
         tx.execute(sa.text(f"ALTER TABLE cases ADD COLUMN {column}"))
     places = "district, subdistrict, patrol_area, department, class_code"
