@@ -28,6 +28,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "bench detect": ("bench.detect", "detect", "What a look costs: network, whole path, INT8, peers. 识别速度。"),
     "bench kiosk": ("bench.kiosk", "kiosk", "What watching a street costs and finds, three ways. 岗亭开销与检出。"),
     "bench drone": ("bench.drone", "drone", "Places from the air, plans: how good. 航拍定位与航线。"),
+    "bench registry": ("bench.registry", "registry", "The registry with a million cases, two databases. 百万案件。"),
     "bench histories": ("bench.histories.command", "histories", "Handsets and centre through faults. 离线同步仿真。"),
     "wire": ("edge.wire.cli", "wire", "Write the contract's JSON Schema and AsyncAPI files. 接口文件。"),
 }

@@ -1,8 +1,7 @@
 """What the desk asks of the registry: the map, the queue, the page of one case, a case by its number.
 
 Each answers from an index that holds all it looks at and reads only rows that it shows: no OFFSET, no count of
-everything, a limit on every answer. `zhuomu bench registry` measures them and reads their
-plans.
+everything, a limit on every answer. `zhuomu bench registry` measures them and reads their plans.
 """
 
 from collections.abc import Sequence
@@ -70,7 +69,7 @@ def map_view(
     if (tx.scalar(sa.select(sa.func.count()).select_from(probe)) or 0) <= limit:
         rows = tx.execute(_shown(box, class_codes, subdistricts, since)).mappings()
         return {"cases": [dict(row) for row in rows], "clusters": []}
-    where = found.c.tile.op(">>")(cluster_shift(box, CLUSTERS_ACROSS))
+    where = found.c.tile // sa.literal_column(str(1 << cluster_shift(box, CLUSTERS_ACROSS)), sa.BigInteger)
     middle = (sa.func.avg(found.c.lat).label("lat"), sa.func.avg(found.c.lon).label("lon"))
     query = sa.select(*middle, sa.func.count().label("count")).group_by(where).order_by(where)
     return {"cases": [], "clusters": [dict(row) for row in tx.execute(query).mappings()]}
@@ -153,13 +152,12 @@ def near_statement(lat: float, lon: float, at: datetime) -> sa.CompoundSelect[An
 def search(tx: sa.Connection, text: str, today: date) -> list[Row]:
     """Cases by number: a whole one (20261009-000123), its end on each of the last SEARCH_DAYS days (123), newest first,
     or the incident's id. [] where nothing has it."""
-    text = text.strip()
+    text, number = text.strip(), cases.c.case_id
+    term: sa.ColumnElement[bool] = sa.or_(number == text, cases.c.incident_id == text)
     if text.isdecimal() and len(text) <= 6:
         days = [today - timedelta(days=n) for n in range(SEARCH_DAYS)]
-        term = cases.c.case_id.in_([f"{day:%Y%m%d}-{int(text):06d}" for day in days])
-    else:
-        term = sa.or_(cases.c.case_id == text, cases.c.incident_id == text)
-    query = sa.select(*(cases.c[name] for name in _SHOWN)).where(term).order_by(cases.c.case_id.desc())
+        term = number.in_([f"{day:%Y%m%d}-{int(text):06d}" for day in days])
+    query = sa.select(*(cases.c[name] for name in _SHOWN)).where(term).order_by(number.desc())
     return [dict(row) for row in tx.execute(query.limit(SEARCH_DAYS)).mappings()]
 
 
@@ -192,5 +190,5 @@ def _ground(
     return sa.union_all(*(sa.select(*columns).where(c.open.is_(True), held, *terms) for held in ranges))
 
 
-def _inside(box: Box) -> list[sa.ColumnElement[bool]]:
+def _inside(box: Box) -> Sequence[sa.ColumnElement[bool]]:
     return [cases.c.lat.between(box.south, box.north), cases.c.lon.between(box.west, box.east)]

@@ -104,6 +104,12 @@ def count_rows(tx: sa.Connection, period: Period) -> dict[tuple[str, str], Count
     return _figured(above, below)
 
 
+def digest(found: dict[tuple[str, str], Counts]) -> str:
+    """One name for all figures of a period: equal figures, equal name."""
+    rows = [[*place, name, c.numerator, c.denominator] for place, counts in found.items() for name, c in counts.items()]
+    return hashlib.sha256(msgspec.json.encode(sorted(rows))).hexdigest()
+
+
 def cases_of(tx: sa.Connection, period: Period, name: str, level: str, code: str, counted: bool | None) -> list[str]:
     """The cases behind a figure, by number. counted: those of the numerator, those not in it, or (None) all."""
     over = BY_NAME[name].over
