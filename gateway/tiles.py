@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 
 LEVEL = 18  # 2^18 tiles around the globe and as many from pole to pole: about 120 m x 76 m at 34 degrees north
-RANGES_MAX = 24
+RANGES_MAX = 12
 METRES_PER_DEGREE = 111_320.0
 _SIDE = 1 << LEVEL
 

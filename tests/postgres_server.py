@@ -1,4 +1,4 @@
-"""A real PostgreSQL of the tests' own (bench/postgres.py); where none is installed, tests are skipped, in CI they fail."""
+"""A real PostgreSQL of the tests' own (bench/postgres.py); without one, tests are skipped, in CI they fail."""
 
 from conftest import missing
 

@@ -16,7 +16,7 @@ from gateway.registry import queries
 from gateway.registry.cases import State
 from gateway.registry.clocks import BEIJING
 from gateway.registry.tables import cases
-from gateway.tiles import Box, apart_m, around, cluster_shift, cover
+from gateway.tiles import RANGES_MAX, Box, apart_m, around, cluster_shift, cover
 from gateway.times import from_text, to_text
 
 Row = dict[str, Any]
@@ -26,6 +26,7 @@ CLUSTERS_ACROSS = 24
 RECENT_DAYS_MAX = 31
 NEAR_M, NEAR_H, NEAR_MAX = 50.0, 24, 50
 SEARCH_DAYS = 31
+_NOWHERE = (-1, -1)
 _SHOWN = ("case_id", "incident_id", "state", "class_code", "lat", "lon", "reported_at")
 
 
@@ -186,8 +187,10 @@ def _ground(
     terms += [c.subdistrict.in_(subdistricts)] if subdistricts else []
     if since is not None:
         return sa.select(*columns).where(c.reported_at >= to_text(since), *terms)
-    ranges = [c.tile.between(first, last) for first, last in cover(box)]
-    return sa.union_all(*(sa.select(*columns).where(c.open.is_(True), held, *terms) for held in ranges))
+    # Always as many ranges, so that SQLAlchemy and the database know the statement again.
+    ranges = (cover(box) + [_NOWHERE] * RANGES_MAX)[:RANGES_MAX]
+    held = [c.tile.between(first, last) for first, last in ranges]
+    return sa.union_all(*(sa.select(*columns).where(c.open.is_(True), there, *terms) for there in held))
 
 
 def _inside(box: Box) -> Sequence[sa.ColumnElement[bool]]:
