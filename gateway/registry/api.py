@@ -8,7 +8,7 @@ from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, Field
 
 from edge.wire import CaseClass
-from gateway.registry import api_evaluation, api_people, queries
+from gateway.registry import api_desk, api_evaluation, api_people, queries
 from gateway.registry.cases import Answer, CrewStep, Decide, File, Refused, Reject
 from gateway.registry.store import KeyReused, Registry, UnknownCase
 from gateway.registry.trust import api as trust_api
@@ -93,6 +93,7 @@ def build(registry: Registry) -> FastAPI:
     api_people.add(app, registry)
     _add_queries(app, registry)
     api_evaluation.add(app, registry)
+    api_desk.add(app, registry)
     trust_api.add(app, registry)
     return app
 
