@@ -1,6 +1,6 @@
 """What a desk asks of the registry, at random places and times, and how the database means to answer it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -46,7 +46,7 @@ def sampled(database: Database, seed: int, many: int = 400) -> Sampled:
     days = [f"{FIRST - timedelta(days=n):%Y%m%d}" for n in range(-2 * DAYS, 366 * 2)]
     found: list[str] = []
     with database.read() as tx:
-        counters = dict(tx.execute(sa.select(tables.counters.c.name, tables.counters.c.value)).tuples().all())
+        counters = {row.name: row.value for row in tx.execute(sa.select(tables.counters))}
         last = {day: counters[f"case-{day}"] for day in days if f"case-{day}" in counters}
         wanted = [f"{day}-{pick.randint(1, last[day]):06d}" for day in pick.choices(list(last), k=many)]
         found = sorted(set(tx.scalars(sa.select(c).where(c.in_(wanted)))))
@@ -99,9 +99,11 @@ def plans(database: Database, ask: Ask, pick: Random) -> list[str]:
     return found
 
 
-def whole_tables(plan: list[str]) -> list[str]:
+LARGE = ("cases", "events", "outcomes")
+
+
+def whole_tables(plan: list[str], large: Sequence[str] = LARGE) -> list[str]:
     """The steps of a plan that read all of a large table or of one of its indexes."""
-    large = ("cases", "events", "outcomes")
     sqlite = [step for step in plan if step.startswith("SCAN ") and step.split()[1] in large]
     return sqlite + [step for step in plan if any(step.startswith(f"Seq Scan on {name}") for name in large)]
 
