@@ -52,7 +52,7 @@ def test_what_waits_and_what_lies_near_are_found_without_reading_every_incident(
 def test_counting_everything_takes_no_more_than_its_share_of_the_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A count that takes 2 s: over two minutes of pages that refresh each second, a twentieth of the time is spent on it,
+    """A count that takes 2 s: in two minutes of pages that refresh each second, a twentieth of the time goes into it,
     while everything else on them is as fresh as ever."""
     now, counted = [0.0], []
     database = schema.open_database(sqlite_url(tmp_path / "g.sqlite3"))
