@@ -27,9 +27,14 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "model": ("models.cli", "app", "Train, measure, export and list networks. 模型。"),
     "bench detect": ("bench.detect", "detect", "What a look costs: network, whole path, INT8, peers. 识别速度。"),
     "bench kiosk": ("bench.kiosk", "kiosk", "What watching a street costs and finds, three ways. 岗亭开销与检出。"),
+    "bench backlog": ("bench.backlog", "backlog", "A week offline drains. 断网积压。"),
+    "bench kills": ("bench.kills", "kills", "A kiosk killed again and again. 随机强杀。"),
+    "bench soak": ("bench.soak", "soak", "Memory and handles over time. 长时间运行。"),
     "bench drone": ("bench.drone", "drone", "Places from the air, plans: how good. 航拍定位与航线。"),
     "bench registry": ("bench.registry", "registry", "The registry with a million cases, two databases. 百万案件。"),
+    "bench handsets": ("bench.handsets.command", "handsets", "Thousands of handsets in step. 处置通同步性能。"),
     "bench histories": ("bench.histories.command", "histories", "Handsets and centre through faults. 离线同步仿真。"),
+    "bench live": ("bench.live", "live", "Live view: how late, and what ten viewers cost. 实时画面延迟与开销。"),
     "wire": ("edge.wire.cli", "wire", "Write the contract's JSON Schema and AsyncAPI files. 接口文件。"),
 }
 GROUPS: dict[str, str] = {"bench": "Measure this machine. 性能测试。"}

@@ -34,3 +34,13 @@ class Detector(Protocol):
     def detect_batch(self, images_bgr: Sequence[Image]) -> list[Detections]:
         """Detections of each picture, in order; the pictures may differ in size."""
         ...
+
+
+@runtime_checkable
+class TakesSheets(Protocol):
+    """A detector that also takes pictures which are at the network's scale already."""
+
+    def detect_sheets(self, sheets_bgr: Sequence[Image]) -> list[Detections]:
+        """Detections of each sheet (H, W, 3) uint8 BGR, not larger than the network's input: padded to whole strides,
+        never scaled up, so that a small sheet costs little."""
+        ...

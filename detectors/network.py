@@ -55,7 +55,19 @@ class NetworkDetector(ABC):
 
     def detect_batch(self, images_bgr: Sequence[Image]) -> list[Detections]:
         """Detections of each picture; pictures of one input shape run together, at most 16 at once."""
-        boxes = [self.letterbox(image) for image in images_bgr]
+        return self._in_groups(images_bgr, [self.letterbox(image) for image in images_bgr])
+
+    def detect_sheets(self, sheets_bgr: Sequence[Image]) -> list[Detections]:
+        """Detections of each sheet, which is not scaled up."""
+        stride = self.manifest.stride_px
+        sizes = [min(self.size, max(sheet.shape[:2])) for sheet in sheets_bgr]
+        plans = [
+            Letterbox.plan(sheet.shape[0], sheet.shape[1], size, stride)
+            for sheet, size in zip(sheets_bgr, sizes, strict=True)
+        ]
+        return self._in_groups(sheets_bgr, plans)
+
+    def _in_groups(self, images_bgr: Sequence[Image], boxes: Sequence[Letterbox]) -> list[Detections]:
         groups: dict[tuple[int, int], list[int]] = {}
         for i, box in enumerate(boxes):
             groups.setdefault(box.shape, []).append(i)

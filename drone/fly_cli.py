@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 def fly(
     link: Annotated[
         str, typer.Option(help="udpin:HOST:PORT (wait for the vehicle), udpout:HOST:PORT or tcp:HOST:PORT.")
-    ],
-    plan: Annotated[Path, typer.Option(help="QGroundControl .plan, or a JSON list of mission items.")],
+    ] = "",
+    plan: Annotated[Path | None, typer.Option(help="QGroundControl .plan, or a JSON list of mission items.")] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Upload and read back only; no arming. 只上传核对。")
     ] = False,
@@ -36,12 +36,26 @@ def fly(
     signing_key: Annotated[
         Path | None, typer.Option(help="File with a MAVLink 2 signing key: 64 hexadecimal digits. 签名密钥。")
     ] = None,
+    sim: Annotated[
+        bool, typer.Option("--sim", help="A whole patrol over the sample street, centre included. 模拟巡查全流程。")
+    ] = False,
+    seed: Annotated[int, typer.Option(min=0, help="With --sim: which sample street.")] = 5,
+    data: Annotated[Path | None, typer.Option(help="With --sim: keep its files here; none: nothing is kept.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="With --sim: one JSON object on stdout.")] = False,
 ) -> None:
-    """Upload a plan, verify it, fly it. 上传、核对并执行航线。
+    """Upload a plan, verify it, fly it; or show all of it on a simulated autopilot. 上传、核对并执行航线。
 
     Ctrl-C sends the vehicle home; this program's heartbeat ends only when the vehicle has acknowledged (a second Ctrl-C
     does not wait for that). A pilot's mode change is never overruled. Ctrl-C 返航,确认后才停止心跳;飞手优先。
     """
+    if sim:
+        from drone.sim.show import show_sim
+
+        raise typer.Exit(show_sim(seed, data, as_json))
+    if not link or plan is None:
+        sys.stderr.write("error: 请给出 --link 和 --plan,或用 --sim / give --link and --plan, or --sim\n")
+        raise typer.Exit(2)
+
     from drone.autopilot.flight import Flight, Options
     from drone.autopilot.link import LinkError, open_link
     from drone.autopilot.planfile import PlanError, load_plan

@@ -11,7 +11,7 @@ from drone.telemetry.srt import TEXT_MAX, read_srt
 HEAD = 4096
 ULOG, DATAFLASH = b"ULog\x01\x12\x35", b"\xa3\x95\x80"
 MAVLINK = (0xFD, 0xFE)  # first byte of a frame, version 2 and 1; a .tlog puts 8 bytes of time before each
-KINDS = ".tlog, ArduPilot .BIN, PX4 .ulg, DJI .SRT or MISB ST 0601 KLV"
+KINDS = ".tlog, ArduPilot .BIN, PX4 .ulg, DJI .SRT, MISB ST 0601 KLV or a transport stream (.ts) with it"
 
 
 def read_track(path: Path, utc_offset_h: float | None = None) -> Track:
@@ -28,6 +28,10 @@ def read_track(path: Path, utc_offset_h: float | None = None) -> Track:
 
 def _read(path: Path, head: bytes, utc_offset_h: float | None) -> Track:
     # Readers are imported when they are needed: pymavlink and pyulog each take a noticeable part of a second.
+    from drone.telemetry.ts import is_ts, read_ts
+
+    if is_ts(head):
+        return read_ts(path)
     if head.startswith(ULOG):
         from drone.telemetry.ulg import read_ulg
 

@@ -26,7 +26,7 @@ from drone.options import (
 
 
 def track(
-    file: Annotated[Path, typer.Argument(help=".tlog, ArduPilot .BIN, PX4 .ulg, DJI .SRT or MISB KLV.")],
+    file: Annotated[Path, typer.Argument(help=".tlog, ArduPilot .BIN, PX4 .ulg, DJI .SRT, MISB KLV or a .ts with it.")],
     as_json: Json = False,
     utc_offset: UtcOffset = None,
 ) -> None:
@@ -38,7 +38,10 @@ def track(
 
 def replay(
     video: Annotated[Path, typer.Argument(help="The recorded video, or a folder of pictures.")],
-    telemetry: Annotated[Path, typer.Option(help=".tlog, .BIN, .ulg, .SRT or KLV of the same flight.")],
+    telemetry: Annotated[
+        Path | None,
+        typer.Option(help=".tlog, .BIN, .ulg, .SRT or KLV of the same flight; none: KLV in the video (.ts)."),
+    ] = None,
     camera: Camera = None,
     fov: Fov = None,
     start: Start = None,
@@ -60,7 +63,7 @@ def replay(
 
     request = Request(
         video=video,
-        telemetry=telemetry,
+        telemetry=telemetry or video,
         camera=camera,
         fov_deg=fov,
         start=start,

@@ -67,11 +67,6 @@ def _add_lists(app: FastAPI, database: Database) -> None:
         with database.read() as tx:
             return _json(campaigns.listed(tx, limit))
 
-    @app.get("/api/map")
-    def on_map(since: Number = 0, limit: Limit = 1500) -> Response:
-        with database.read() as tx:
-            return _json(queries.map_rows(tx, since, limit))
-
     @app.get("/api/candidates")
     def candidates(limit: Limit = 50) -> Response:
         with database.read() as tx:

@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 import httpx
 
-Cause = Literal["false_alarm", "permitted", "other"]
+Cause = Literal["false_alarm", "permitted", "other", "duplicate"]
 
 
 class NotDecided(RuntimeError):

@@ -69,15 +69,6 @@ def _carrying(campaign: str) -> sa.Select[tuple[str]]:
     return sa.select(tables.campaigns.c.incident_id).where(tables.campaigns.c.campaign == campaign)
 
 
-def map_rows(tx: sa.Connection, since: int, limit: int) -> list[Row]:
-    """What the map draws of the incidents that changed at or after revision `since`, newest change first."""
-    i = incidents.c
-    columns = (i.n, i.incident_id, i.case_class, i.class_code, i.label, i.state, i.lat, i.lon)
-    query = sa.select(*columns, i.case_id, i.first_seen, i.last_seen, i.revision)
-    query = query.where(i.revision >= since).order_by(i.revision.desc()).limit(limit)
-    return [dict(row) for row in tx.execute(query).mappings()]
-
-
 def candidate_list(tx: sa.Connection, limit: int) -> list[Row]:
     """The newest candidates with their pictures; a picture has a url only when it may be shown."""
     newest = sa.select(candidates).order_by(candidates.c.n.desc()).limit(limit)

@@ -17,8 +17,8 @@ _STEPS = ("filed", "rejected", "disposed", "verdict")
 def waiting(tx: sa.Connection, limit: int) -> list[Row]:
     """Incidents whose case is neither filed nor rejected, oldest first, each with its first candidate."""
     i, c = incidents.c, candidates.c
-    query = sa.select(i.case_id, c.device, c.case_class, c.received_at, c.payload)
-    query = query.join_from(incidents, candidates, c.n == _first_of(i.incident_id))
+    query = sa.select(i.case_id, i.lat, i.lon, c.device, c.case_class, c.received_at, c.payload)
+    query = query.join_from(incidents, candidates, c.n == first_of(i.incident_id))
     query = query.where(i.open, i.state == "reported", i.case_id.is_not(None)).order_by(i.n).limit(limit)
     rows = [dict(row) for row in tx.execute(query).mappings()]
     bodies = [msgspec.json.decode(row.pop("payload")) for row in rows]
@@ -38,7 +38,7 @@ def reviewed(tx: sa.Connection, after: int, limit: int) -> Row:
     `next`: the number to go on from; None after the last page.
     """
     i, c = incidents.c, candidates.c
-    query = sa.select(candidates, i.case_id, (c.n == _first_of(c.incident_id)).label("first"))
+    query = sa.select(candidates, i.case_id, (c.n == first_of(c.incident_id)).label("first"))
     query = query.join(incidents, i.incident_id == c.incident_id).where(c.n > after).order_by(c.n).limit(limit)
     rows = [dict(row) for row in tx.execute(query).mappings()]
     bodies = [msgspec.json.decode(row.pop("payload")) for row in rows]
@@ -73,7 +73,7 @@ def decision(steps: list[Row]) -> Row:
     return out
 
 
-def _first_of(incident_id: sa.ColumnElement[str]) -> sa.ScalarSelect[int]:
+def first_of(incident_id: sa.ColumnElement[str]) -> sa.ScalarSelect[int]:
     """The number of the incident's first candidate: the one that its case was reported with."""
     other = candidates.alias()
     return sa.select(sa.func.min(other.c.n)).where(other.c.incident_id == incident_id).scalar_subquery()

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import httpx
 import structlog
@@ -14,9 +15,8 @@ from fastapi import FastAPI
 from edge.link.mqtt import Connection, Group, Incoming
 from edge.link.settings import SettingsError
 from edge.wire import topic, up_filter
-from gateway import api, fleet_api, health, hooks, secrets_file
+from gateway import api, api_map, fleet_api, health, hooks, looking, secrets_file
 from gateway.counters import Counters
-from gateway.decide import Decider
 from gateway.devices import door, hook, shut
 from gateway.devices.ca import CaUnusable
 from gateway.devices.cut import NotCut
@@ -31,13 +31,16 @@ from gateway.lock import DataLock
 from gateway.metrics import Metrics, State
 from gateway.mirror import Mirror
 from gateway.people import api as people_api
+from gateway.people.gate import Gate
 from gateway.people.sessions import People
 from gateway.people.vault import Vault
 from gateway.ports import listen
+from gateway.registry import city, standard
 from gateway.retention import Retention
 from gateway.schema import open_database
 from gateway.server import Server, ready_line
 from gateway.settings import GatewaySettings
+from gateway.sight import Sight
 from gateway.store import BatchStore, Outcome
 from gateway.sync import http as sync_http
 from gateway.sync.cutter import Cutter
@@ -48,6 +51,8 @@ from gateway.targets.base import TIMEOUT_S
 from gateway.times import utc_now
 
 DRAIN_S = 1.5
+BACKOFF_S_MAX = 0.5  # one gateway may knock often; thousands of devices wait behind it
+LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 log = structlog.get_logger()
 
 
@@ -77,12 +82,13 @@ class Gateway:
         self.on_failure: Callable[[], None] = lambda: None
 
     def _connection(self, s: GatewaySettings) -> Connection:
+        line: dict[str, Any] = {"on_message": self._incoming, "backoff_max_s": BACKOFF_S_MAX}
         if not s.group:
-            return Connection(s.broker, s.client_id, subscriptions=[(up_filter(), 1)], on_message=self._incoming)
+            return Connection(s.broker, s.client_id, subscriptions=[(up_filter(), 1)], **line)
         # Births are kept by the broker, and what is kept it gives to no group: every gateway hears of them by itself.
         births = [(topic("up", "+", "presence"), 1)]
         group = Group(s.group, [(up_filter(), 1)], s.batch_messages_max)
-        return Connection(s.broker, s.client_id, subscriptions=births, on_message=self._incoming, group=group)
+        return Connection(s.broker, s.client_id, subscriptions=births, group=group, **line)
 
     def _duty(self, s: GatewaySettings) -> Duty:
         """Who may do what cannot be done by two gateways at once."""
@@ -209,6 +215,8 @@ class Gateway:
             self.speaker.hear(outcome.heard.pulls)
         if outcome.births:
             self.sender.born(outcome.births)
+        if outcome.there:
+            self.speaker.found(outcome.there)
 
     def _guard(self, name: str, run: Callable[[], None]) -> None:
         try:
@@ -227,6 +235,9 @@ def run(settings: GatewaySettings) -> bool:
     settings.all_targets()
     if faults := settings.people.faults():
         raise SettingsError(faults[0])
+    if settings.console and not settings.people.required and settings.host not in LOOPBACK:
+        words = "operators must sign in anywhere but on loopback: set [people] required = true, or console = false"
+        raise SettingsError(f"host = '{settings.host}': {words}")
     sock = listen(settings.host, settings.port)
     Path(settings.data).mkdir(parents=True, exist_ok=True)
     # Two gateways on one SQLite file would do the same work twice; on PostgreSQL they share a folder of pictures.
@@ -234,12 +245,17 @@ def run(settings: GatewaySettings) -> bool:
         return _serve(settings, sock)
 
 
-def _app(gateway: Gateway) -> FastAPI:
+def app_of(gateway: Gateway) -> FastAPI:
+    """Everything that is served. Where operators sign in, the gate stands before all of it."""
     app = FastAPI(title="zhuomu gateway", docs_url=None, redoc_url=None, openapi_url=None)
-    people = People(gateway.database, Vault(Path(gateway.settings.data)), gateway.settings.people, utc_now)
-    doors = people_api.Door(people, gateway.settings.people)
-    people_api.add_people(app, doors, gateway.database, gateway.settings.people, gateway.counters, time.monotonic)
-    api.add_routes(app, gateway.database, gateway.pictures, gateway.counters, doors.picture)
+    s = gateway.settings
+    people = People(gateway.database, Vault(Path(s.data)), s.people, utc_now)
+    doors = people_api.Door(people, s.people)
+    sight = sight_of(s)
+    people_api.add_people(app, doors, gateway.database, s.people, gateway.counters, time.monotonic)
+    shows = looking.guard(gateway.database, sight, doors)
+    api.add_routes(app, gateway.database, gateway.pictures, gateway.counters, shows)
+    api_map.add_map(app, gateway.database, sight, doors)
     sync_http.add_routes(app, gateway.database, gateway.tokens, utc_now)
     well, render = gateway.is_well, gateway.metrics.render
     health.add_health(app, gateway.database, gateway.counters, gateway.is_up, well, render)
@@ -247,7 +263,19 @@ def _app(gateway: Gateway) -> FastAPI:
     data, news = Path(gateway.settings.data), gateway.sender.wake.set
     fleet_api.add_fleet(app, gateway.database, data, gateway.settings.fleet_token, utc_now, news)
     hooks.add_hooks(app, gateway.database, gateway.targets, gateway.counters, utc_now, gateway.sender.wake.set)
+    if s.console:
+        from gateway.console import pages  # NiceGUI takes a second to import; a gateway without a page need not wait
+
+        pages.add_pages(app, gateway, doors, sight)
+    if s.people.required:
+        app.add_middleware(Gate, door=doors, counters=gateway.counters)
     return app
+
+
+def sight_of(settings: GatewaySettings) -> Sight:
+    """The city and the filing standard by which places are known. Raises SettingsError."""
+    places = city.read(Path(settings.city)) if settings.city else city.synthetic()
+    return Sight(places, standard.read(Path(settings.standard)) if settings.standard else standard.read())
 
 
 def _add_identity(app: FastAPI, gateway: Gateway) -> None:
@@ -264,12 +292,7 @@ def _add_identity(app: FastAPI, gateway: Gateway) -> None:
 
 def _serve(settings: GatewaySettings, sock: socket.socket) -> bool:
     gateway = Gateway(settings)
-    app = _app(gateway)
-    if settings.console:
-        from gateway.console import page  # NiceGUI takes a second to import; a gateway without a page need not wait
-
-        decider = Decider(gateway.registry)
-        page.add_console(app, gateway.database, gateway.counters, gateway.is_up, decider)
+    app = app_of(gateway)
     ended = threading.Event()
 
     def say_ready() -> None:

@@ -20,6 +20,8 @@ class GatewaySettings(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_
     `database_url`: `postgresql://...` lets several gateways work on one database (configs/cluster/); SQLite else.
     `group`: gateways that name the same one share the messages (MQTT 5); each needs a `client_id` of its own.
     `fleet_token`: who has it may change what devices run; "": nobody may.
+    `city`, `standard`: the registry's own files, by which the desk knows places and classes; "": the synthetic city and
+    the demo table.
     `keep_*_days`: retention, 0 keeps for ever; nothing of an open incident is ever deleted (gateway/retention.py).
     """
 
@@ -45,6 +47,8 @@ class GatewaySettings(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_
     targets: list[TargetSettings] = []
     identity: IdentitySettings = IdentitySettings()
     people: PeopleSettings = PeopleSettings()
+    city: str = ""
+    standard: str = ""
     keep_messages_days: float = 400.0
     keep_evidence_days: float = 365.0
     keep_dead_letters_days: float = 90.0

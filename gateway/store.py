@@ -32,6 +32,7 @@ class Outcome:
     receipts: dict[Key, list[int]] = field(default_factory=lambda: defaultdict(list))
     refused: dict[Key, list[Refusal]] = field(default_factory=lambda: defaultdict(list))
     births: set[str] = field(default_factory=set)
+    there: set[str] = field(default_factory=set)  # had come up before the gateway did
     heard: intake.Heard = field(default_factory=intake.Heard)
     accepted: int = 0
     repeats: int = 0
@@ -75,6 +76,7 @@ class BatchStore:
             work_on = _Batch(tx, to_text(self._clock()), outcome, _ledger(tx, items))
             for device in throttled:
                 work_on.tally.add(device, "throttled")
+            intake.stand(tx, (item.message for item in items), work_on.now)
             for item in items:
                 work_on.apply(item)
             work_on.tally.write(tx, work_on.bulk, work_on.now)
@@ -199,6 +201,8 @@ class _Batch:
             self.tally.presence(item.message, item.incoming.retained)
             if item.message.online:
                 self.outcome.births.add(item.device)
+                if item.incoming.retained:
+                    self.outcome.there.add(item.device)
         elif isinstance(item.message, Health):
             self.tally.health(item.message, item.incoming.payload)
             fleet.heard(self.tx, item.message, self.now)

@@ -17,8 +17,9 @@ FPS = 10
 SIZE = (320, 180)
 
 
-def small_clip(path: Path, seconds: float, gop_s: float = 1.0, still: bool = False) -> Path:
-    """An MP4 of moving noise blocks, H.264 without B frames, a key frame every `gop_s`."""
+def small_clip(path: Path, seconds: float, gop_s: float = 1.0, still: bool = False, slices: int = 0) -> Path:
+    """An MP4 of moving noise blocks, H.264 without B frames, a key frame every `gop_s`; pictures of so many slices, 0:
+    as the encoder likes."""
     rng = np.random.default_rng(7)
     scene = np.kron(rng.integers(0, 255, (9, 16, 3)), np.ones((20, 20, 1))).astype(np.uint8)
     with av.open(str(path), "w") as container:
@@ -27,6 +28,8 @@ def small_clip(path: Path, seconds: float, gop_s: float = 1.0, still: bool = Fal
         stream.codec_context.time_base = Fraction(1, 90_000)
         gop = str(round(gop_s * FPS))
         stream.options = {"bf": "0", "g": gop, "keyint_min": gop, "sc_threshold": "0", "preset": "ultrafast"}
+        if slices:
+            stream.options = {**stream.options, "slices": str(slices)}
         for number in range(round(seconds * FPS)):
             image = scene if still else np.roll(scene, 4 * number, axis=1)
             frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="bgr24")

@@ -1,8 +1,6 @@
 """A whole patrol in virtual time against a simulated ArduCopter: what happens when things go wrong."""
 
 import pytest
-from sim.line import Weather, World
-from sim.vehicle import HOME, Settings, SimCopter
 
 from drone.autopilot.air import Phase
 from drone.autopilot.camera import AttitudeOf, Capture
@@ -13,6 +11,8 @@ from drone.autopilot.prepare import Plan
 from drone.autopilot.types import Event, Kind, MissionItem, MissionType, Refusal, Why
 from drone.autopilot.wire import Message
 from drone.autopilot.words import REFUSALS, refusal_line
+from drone.sim.line import Weather, World
+from drone.sim.vehicle import HOME, Settings, SimCopter
 
 CORNERS = ((0, 0), (6000, 0), (6000, 6000), (0, 6000))  # degrees * 1e7 from home: about 67 m
 

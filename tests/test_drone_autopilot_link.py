@@ -11,8 +11,6 @@ from pathlib import Path
 
 import pytest
 from conftest import REPOSITORY, free_port, until
-from sim.serve import Port, Served
-from sim.vehicle import Settings, SimCopter
 from test_drone_autopilot_flight import patrol
 
 from drone.autopilot.flight import Flight, Options
@@ -21,6 +19,8 @@ from drone.autopilot.modes import RTL
 from drone.autopilot.session import Session
 from drone.autopilot.types import GROUND, Event, Kind, MissionType, Refusal, Why
 from drone.autopilot.wire import Codec, Signing, mav
+from drone.sim.serve import Port, Served
+from drone.sim.vehicle import Settings, SimCopter
 
 STEP_S = 0.1
 KEY = bytes(range(32))

@@ -12,8 +12,6 @@ from mavsdk.plugins.action_server import ActionServer
 from mavsdk.plugins.mission_raw import MissionItem as RawItem
 from mavsdk.plugins.mission_raw import MissionRaw
 from mavsdk.plugins.mission_raw_server import MissionRawServer
-from sim.serve import Port, Served
-from sim.vehicle import Settings, SimCopter
 from test_drone_autopilot_flight import patrol
 
 from drone.autopilot.flight import Flight, Options
@@ -21,6 +19,8 @@ from drone.autopilot.link import open_link
 from drone.autopilot.prepare import Plan
 from drone.autopilot.session import Session
 from drone.autopilot.types import GROUND, Event, Kind, MissionItem, MissionType, Refusal, Why
+from drone.sim.serve import Port, Served
+from drone.sim.vehicle import Settings, SimCopter
 
 
 @pytest.fixture

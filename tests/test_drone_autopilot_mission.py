@@ -6,9 +6,6 @@ from dataclasses import replace
 import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
-from sim.line import Weather, World
-from sim.store import kept
-from sim.vehicle import HOME, OWN, SimCopter
 
 from drone.autopilot.compare import compare
 from drone.autopilot.download import Download, Downloaded
@@ -17,6 +14,9 @@ from drone.autopilot.transfer import Transfer, Verified
 from drone.autopilot.types import GROUND, MissionItem, MissionType, Refusal, Why
 from drone.autopilot.upload import Upload, Uploaded
 from drone.autopilot.wire import Message, mav
+from drone.sim.line import Weather, World
+from drone.sim.store import kept
+from drone.sim.vehicle import HOME, OWN, SimCopter
 
 HOME_POINT = (HOME[0], HOME[1], 4.0)
 WAYPOINTS = st.builds(

@@ -6,8 +6,6 @@ import random
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sim.line import Weather, World
-from sim.vehicle import OWN, Settings, SimCopter
 
 from drone.autopilot import camera, gimbal
 from drone.autopilot.commands import Answered, Commands, QueueFull, command
@@ -16,6 +14,8 @@ from drone.autopilot.timesync import TimeSync
 from drone.autopilot.types import GROUND, Address, Kind, Why
 from drone.autopilot.vehicle import Vehicle
 from drone.autopilot.wire import Codec, Message, mav
+from drone.sim.line import Weather, World
+from drone.sim.vehicle import OWN, Settings, SimCopter
 
 TAKE_OFF = mav.MAV_CMD_NAV_TAKEOFF
 

@@ -4,8 +4,6 @@ import json
 from pathlib import Path
 
 import pytest
-from sim.line import Weather, World
-from sim.vehicle import HOME, Settings, SimCopter
 from test_drone_autopilot_flight import Crew, ended
 from typer.testing import CliRunner
 
@@ -13,6 +11,8 @@ import zhuomu
 from drone.autopilot.planfile import load_plan
 from drone.autopilot.types import Kind
 from drone.mission.frame import Frame
+from drone.sim.line import Weather, World
+from drone.sim.vehicle import HOME, Settings, SimCopter
 
 METRE = 1 / 111_200  # degrees of latitude
 

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from edge.handset.book import Book
+from edge.handset.doing import TRACK_POINTS
 from edge.handset.photos import FileBox
 from edge.handset.play import played
-from edge.handset.replica import TRACK_POINTS, Replica
+from edge.handset.replica import Replica
 from edge.handset.track import thinned
 from edge.wire import Delta, EmptyPhoto, Op, Order, Point, ReasonMissing, TooLarge, Wipe
 from gateway.sync import cursor

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from detectors import ModelError, load_detector
 from detectors.images import read_image
 from detectors.manifest import default_model, located, sha256_of, sha256_of_list, verified
-from edge.kiosk.node import _network
+from edge.kiosk.node import network_of
 from models.cli import app
 from models.metrics import iou_matrix
 from models.quantise import calibration_pictures, float_tail
@@ -44,8 +44,8 @@ def test_a_bare_name_is_the_network_that_ships_and_a_suffix_makes_it_a_file(tmp_
 
 def test_a_kiosk_names_a_shipped_network_or_a_file_beside_its_settings(tmp_path: Path) -> None:
     settings = tmp_path / "kiosk.toml"
-    assert _network(settings, "") is None and _network(settings, "street-int8") == Path("street-int8")
-    assert _network(settings, "own.onnx") == tmp_path / "own.onnx"
+    assert network_of(settings, "") is None and network_of(settings, "street-int8") == Path("street-int8")
+    assert network_of(settings, "own.onnx") == tmp_path / "own.onnx"
 
 
 def test_it_is_made_from_the_float32_network_that_ships_and_calibrated_on_training_pictures() -> None:

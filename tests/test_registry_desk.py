@@ -5,7 +5,7 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
-from datetime import timedelta
+from datetime import date, timedelta
 from functools import cache
 from random import Random
 from typing import Any
@@ -16,11 +16,12 @@ from fastapi.testclient import TestClient
 from postgres_server import PostgresServer
 
 from bench.registry import problems
-from bench.registry_asks import CITY_BOX, EVALUATION, NOW, RECENT, asks, plans, sampled, whole_tables
+from bench.registry_asks import CITY_BOX, EVALUATION, NOW, PLACES, RECENT, asks, plans, sampled, whole_tables
 from bench.registry_fill import FIRST, fill, plain_standard, play, sample_problem
 from gateway.database import Database, sqlite_url
 from gateway.registry import api, desk, evaluation, queries, tables
 from gateway.registry.cases import OVER, File, Reject, Rules
+from gateway.registry.contractors import Contract, Contracts
 from gateway.registry.migrations import MIGRATIONS
 from gateway.registry.store import Registry
 from gateway.tiles import RANGES_MAX, Box, apart_m, around, cluster_shift, cover, tile
@@ -28,6 +29,15 @@ from gateway.times import from_text, to_text
 
 CASES, WEEKS = 20_000, 33
 KINDS = ("sqlite", "postgresql")
+# Two that follow each other in the middle of October, and one by cells for one class.
+AREAS, CHANGE = PLACES.patrol_areas[:20], date(2026, 10, 15)
+SERVED = Contracts(
+    [
+        Contract(code="early", name="E", kind="cleaning", patrol_areas=AREAS, until=CHANGE),
+        Contract(code="late", name="L", kind="cleaning", patrol_areas=AREAS, since=CHANGE),
+        Contract(code="cells", name="C", kind="collection", cells=[x.code for x in PLACES.cells[:90]], classes=["04"]),
+    ]
+)
 pytestmark = pytest.mark.slow
 
 
@@ -102,9 +112,12 @@ def _plain(answer: Any) -> Any:
 def test_the_database_counts_a_month_as_python_does(many: Database) -> None:
     for period in (evaluation.month(2026, 10), evaluation.days(FIRST, 7), evaluation.days(FIRST, 3)):
         with many.read() as tx:
-            assert evaluation.count(tx, period) == evaluation.count_rows(tx, period)
+            for served in (evaluation.NOBODY, SERVED):
+                assert evaluation.count(tx, period, served) == evaluation.count_rows(tx, period, served)
     with many.read() as tx:
         found = evaluation.count(tx, evaluation.month(2026, 10))
+        firms = {code for level, code in evaluation.count(tx, evaluation.month(2026, 10), SERVED) if level == "contractor"}
+    assert firms == {"early", "late", "cells"}
     assert found["city", "city"]["filing"].denominator > 4 * CASES // WEEKS
     assert len(evaluation.digest(found)) == 64 and evaluation.digest(found) != evaluation.digest({})
 

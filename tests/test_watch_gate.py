@@ -1,5 +1,6 @@
 """The motion gate, anchors, lookout: light and noise wake nobody, what comes to stay does, who passes does not."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
@@ -17,6 +18,7 @@ from edge.watch.lookout import Care, Lookout
 from edge.watch.mosaic import Want, detect_all
 from edge.watch.picture import Grey, Image
 from edge.watch.places import PlaceMemory, Sighting, Spot
+from edge.watch.rivals import Blocker
 
 START = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
 HEIGHT, WIDTH = 720, 1280
@@ -112,7 +114,7 @@ def test_a_place_counts_as_seen_only_after_the_network_has_judged_it_and_while_i
     anchor, there = Anchor(THING), with_thing(street())
     for number in range(CONFIRM_LOOKS):
         assert not anchor.confirmed
-        anchor.saw(noisy(there, number), THING, float(number), found=True)
+        anchor.saw(noisy(there, number), THING, float(number), "seen")
     assert anchor.confirmed and anchor.as_before(noisy(there, 50, 0.7)) and anchor.differs == 0
     assert not anchor.as_before(noisy(street(), 51)) and anchor.differs == 1
     assert not anchor.as_before(noisy(with_thing(street(), seed=6), 52)) and anchor.differs == 2
@@ -121,7 +123,7 @@ def test_a_place_counts_as_seen_only_after_the_network_has_judged_it_and_while_i
 def test_a_place_without_structure_is_never_taken_for_unchanged() -> None:
     anchor, flat = Anchor(THING), np.full((HEIGHT, WIDTH), 90, np.uint8)
     for number in range(CONFIRM_LOOKS + 1):
-        anchor.saw(flat, THING, float(number), found=True)
+        anchor.saw(flat, THING, float(number), "seen")
     assert not anchor.as_before(flat) and not anchor.confirmed
 
 
@@ -134,6 +136,7 @@ class Rig:
         self.number = 0
         self.runs: list[str] = []
         self.opened = 0
+        self.blockers: list[Blocker] = []
 
     def show(self, image: Grey, times: int, thing: bool) -> list[Spot]:
         """Two seconds apart."""
@@ -143,10 +146,11 @@ class Rig:
             seen = [Sighting("bike", "bicycle", 0.8, THING)] if thing and plan.sees(THING) else []
             looked = None if plan.whole else plan.sees
             at = START + timedelta(seconds=t)
-            change = self.memory.update(seen, [], at, t, (WIDTH, HEIGHT), looked, plan.unchanged)
+            size = (WIDTH, HEIGHT)
+            change = self.memory.update(seen, self.blockers, at, t, size, looked, plan.unchanged, plan.absent)
             if not plan.idle:
-                ids = frozenset(s.spot_id for s in change.seen)
-                self.lookout.done(plan, luma, self.memory.spots, ids, t)
+                ids, hidden = (frozenset(s.spot_id for s in some) for some in (change.seen, change.hidden))
+                self.lookout.done(plan, luma, self.memory.spots, ids, t, hidden)
             self.runs.append("idle" if plan.idle else "whole" if plan.whole else "regions")
             self.opened += plan.open
             self.number += 1
@@ -163,6 +167,31 @@ def test_a_thing_that_stays_is_one_event_and_costs_a_few_looks() -> None:
     assert len(busy) <= LOOKS + CONFIRM_LOOKS and "whole" not in busy
     assert spot.dwell_s >= 230 and spot.presence == 1.0 and rig.opened == 1
     assert rig.show(street(), 30, thing=False) == []
+
+
+def test_a_place_that_was_left_is_not_looked_at_until_it_is_forgotten() -> None:
+    """The thing was there for minutes, so its spot is kept for long: the network need not look for it all the time."""
+    rig = Rig()
+    rig.memory.habits = replace(rig.memory.habits, gone_s=60.0)
+    rig.show(street(), 5, thing=False)
+    (spot,) = rig.show(with_thing(street()), 60, thing=True)
+    before = len(rig.runs)
+    assert rig.show(street(), 20, thing=False) == [spot] and spot.unseen_s >= 30.0
+    assert len([run for run in rig.runs[before:] if run != "idle"]) <= LOOKS + 2
+    assert rig.show(street(), 20, thing=False) == []
+
+
+def test_what_stands_hidden_behind_a_van_is_neither_looked_for_all_the_time_nor_taken_for_gone() -> None:
+    rig = Rig()
+    rig.memory.habits = replace(rig.memory.habits, gone_s=20.0)
+    rig.show(street(), 5, thing=False)
+    (spot,) = rig.show(with_thing(street()), 60, thing=True)
+    before, van = len(rig.runs), (480.0, 250.0, 820.0, 640.0)
+    rig.blockers = [Blocker("truck", 0.8, van)]
+    rig.show(with_thing(with_thing(street()), van, seed=9), 45, thing=False)
+    assert len([run for run in rig.runs[before:] if run != "idle"]) <= 2 * LOOKS + 1
+    rig.blockers = []
+    assert rig.show(with_thing(street()), 10, thing=True) == [spot] and spot.unseen_s == 0.0
 
 
 def test_anchors_give_time_but_no_evidence() -> None:

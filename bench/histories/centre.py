@@ -98,15 +98,10 @@ class Centre:
     def _page(self, pull: Pull) -> None:
         if not pull.ask:
             return
-        if pull.urgent:
-            urgent = pages.urgent(self.books, pull.device, pull.epoch, pull.cursor)
-            if urgent.entries:
-                self._send(pull.device, urgent)
-                return
         self._send(pull.device, self._log_page(pull))
 
     def _log_page(self, pull: Pull) -> Delta:
-        return pages.page(self.books, pull.device, pull.epoch, pull.cursor, self._now(), PAGE_ENTRIES)
+        return pages.answer(self.books, pull, self._now(), PAGE_ENTRIES)
 
     def _piece(self, piece: Piece) -> None:
         state = self._uploads.take(piece)

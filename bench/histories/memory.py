@@ -28,6 +28,7 @@ class Tables:
     log: dict[tuple[str, str], Entry] = field(default_factory=dict)
     judged: Counter[str] = field(default_factory=Counter)
     outcomes: dict[str, Judged] = field(default_factory=dict)
+    known: set[tuple[str, str]] = field(default_factory=set)
     told: Counter[str] = field(default_factory=Counter)
     photos: set[str] = field(default_factory=set)
 
@@ -79,7 +80,8 @@ class MemoryBooks:
 
     def rejections(self, crew: str, device: str) -> Sequence[tuple[str, Rejection]]:
         found = [(key, e) for (mine, key), e in self.t.log.items() if mine == crew]
-        return [(key, e) for key, e in found if isinstance(e, Rejection) and e.device == device]
+        mine = [(key, e) for key, e in found if isinstance(e, Rejection) and e.device == device]
+        return sorted(mine, key=lambda row: row[1].rev)
 
     def advance(self, device: str, epoch: str, seq: int) -> None:
         self.t.streams[device, epoch] = seq
@@ -97,11 +99,12 @@ class MemoryBooks:
         return sum(name == device for name, _, _ in self.t.waiting)
 
     def known(self, device: str, op_id: str) -> bool:
-        return op_id in self.t.outcomes
+        return (device, op_id) in self.t.known
 
     def write_down(self, op: Op, crew: str, judged: Judged) -> None:
         self.t.judged[op.op_id] += 1
         self.t.outcomes[op.op_id] = judged
+        self.t.known.add((op.device, op.op_id))
 
     def order(self, order_id: str) -> Held | None:
         return self.t.orders.get(order_id)

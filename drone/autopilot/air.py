@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from drone.autopilot.commands import Answered, Commands, command
+from drone.autopilot.detour import Aim, Detour
 from drone.autopilot.modes import AUTO, BRAKE, GOING_HOME, GUIDED, IN_MISSION, RTL, mode_name, set_mode
 from drone.autopilot.types import Event, Kind, Refusal, Why
 from drone.autopilot.vehicle import Vehicle
@@ -36,6 +37,7 @@ class Phase(StrEnum):
     START = "start"  # AUTO asked for
     FLYING = "flying"
     PAUSED = "paused"
+    LOOKING = "looking"  # a second look: GUIDED away from the mission and back
     RETURNING = "returning"
     HANDS_OFF = "hands_off"  # a pilot or a failsafe has it
     DONE = "done"
@@ -50,6 +52,7 @@ OURS: dict[Phase, frozenset[int] | None] = {
     Phase.START: frozenset({GUIDED, BRAKE}) | IN_MISSION,
     Phase.FLYING: IN_MISSION,
     Phase.PAUSED: IN_MISSION | {BRAKE},
+    Phase.LOOKING: IN_MISSION | {GUIDED},
     Phase.RETURNING: frozenset({GUIDED, BRAKE, RTL}) | IN_MISSION,
     Phase.HANDS_OFF: None,
     Phase.DONE: None,
@@ -89,6 +92,8 @@ class Air:
         self._disarmed_s: float | None = None
         self._attempts = 0
         self._not_before_s = 0.0
+        self._detour: Detour | None = None
+        self.looks_done = 0
 
     # What the operator may ask for.
 
@@ -109,6 +114,18 @@ class Air:
         else:
             self._go(Phase.START, now_s)
             self._commands.ask(set_mode(AUTO))
+        return True
+
+    def look(self, aim: Aim, now_s: float) -> bool:
+        """Leave the mission for a second look and come back to it; False when the flight is not ours to lead away."""
+        state = self._vehicle.state
+        if self.phase is not Phase.FLYING or state.mode != AUTO or state.lat is None or not self._commands.idle:
+            return False
+        self._detour = Detour(aim, state, now_s)
+        for one in self._detour.begin():
+            self._commands.ask(one)
+        self._say(Kind.SECOND_LOOK, now_s, f"{aim.target[0] / 1e7:.6f}, {aim.target[1] / 1e7:.6f}")
+        self._go(Phase.LOOKING, now_s)
         return True
 
     def return_home(self, now_s: float) -> bool:
@@ -227,6 +244,22 @@ class Air:
         elif not self._orders.comes_home and self.phase is Phase.FLYING and self._at_its_end:
             self.return_home(now_s)
 
+    def _looking(self, now_s: float) -> None:
+        state, detour = self._vehicle.state, self._detour
+        if state.armed is False or detour is None:
+            self._landed(now_s)
+            return
+        for one in detour.tick(state, now_s, self._commands.idle):
+            self._commands.ask(one)
+        if not detour.done:
+            return
+        self.looks_done += detour.looked
+        if detour.turned_back:  # whoever did it, the mission goes on
+            self._go(Phase.FLYING, now_s)
+        elif self._commands.idle:
+            self._commands.ask(set_mode(AUTO))
+            self._go(Phase.START, now_s)
+
     def _returning(self, now_s: float) -> None:
         state = self._vehicle.state
         if not self._commands.idle:
@@ -264,6 +297,10 @@ class Air:
             return  # a stream that a vehicle does not have is no reason to stay on the ground
         if answer.refusal is None:
             self._accepted(answer, now_s)
+        elif self.phase is Phase.LOOKING and self._detour is not None:
+            self._say(Kind.REFUSED, now_s, answer.refusal.detail)
+            if not self._detour.done:
+                self._detour.abandon()
         elif number == mav.MAV_CMD_DO_PAUSE_CONTINUE and self.phase is Phase.FLYING:
             self._commands.ask(set_mode(BRAKE))  # not every state of AUTO can pause; BRAKE holds without a stick
             self._go(Phase.PAUSED, now_s)
@@ -311,7 +348,7 @@ class Air:
 
     def _watch_battery(self, now_s: float) -> None:
         percent = self._vehicle.state.battery_percent
-        airborne = self.phase in (Phase.TAKE_OFF, Phase.START, Phase.FLYING, Phase.PAUSED)
+        airborne = self.phase in (Phase.TAKE_OFF, Phase.START, Phase.FLYING, Phase.PAUSED, Phase.LOOKING)
         if percent is None or percent > self._orders.return_at_percent or not airborne or self._battery_said:
             return
         self._battery_said = True
@@ -354,6 +391,7 @@ _STEPS = {
     Phase.START: Air._start,
     Phase.FLYING: Air._flying,
     Phase.PAUSED: Air._flying,
+    Phase.LOOKING: Air._looking,
     Phase.RETURNING: Air._returning,
     Phase.HANDS_OFF: Air._hands_off,
     Phase.DONE: Air._nothing,

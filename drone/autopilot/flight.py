@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from drone.autopilot.air import Air, Orders, Phase
 from drone.autopilot.camera import Capture, Captures
 from drone.autopilot.commands import Commands, command
+from drone.autopilot.detour import Aim
 from drone.autopilot.gimbal import GimbalAttitude, attitude
 from drone.autopilot.items import comes_home, last_seq, takeoff_height_m
 from drone.autopilot.modes import COPTERS, mode_name
@@ -77,6 +78,10 @@ class Flight:
     def resume(self, now_s: float) -> bool:
         """Go on; see `Air.resume`."""
         return self.air is not None and self.air.resume(now_s)
+
+    def look(self, aim: Aim, now_s: float) -> bool:
+        """A second look in the middle of the mission; see `Air.look`."""
+        return self.air is not None and self.air.look(aim, now_s)
 
     def return_home(self, now_s: float) -> bool:
         """Come home; see `Air.return_home`."""

@@ -72,6 +72,7 @@ class Kind(StrEnum):
     TAKE_OFF = "take_off"
     FLYING = "flying"
     PAUSED = "paused"
+    SECOND_LOOK = "second_look"
     RETURNING = "returning"
     LANDED = "landed"
     DONE = "done"

@@ -26,6 +26,7 @@ EVENTS: dict[Kind, str] = {
     Kind.NOT_READY: "未达到 not reached:",
     Kind.TAKE_OFF: "起飞 taking off to",
     Kind.FLYING: "执行航线 flying the mission",
+    Kind.SECOND_LOOK: "再看一次,暂离航线 second look, leaving the mission for",
     Kind.PAUSED: "已暂停 paused",
     Kind.RETURNING: "返航 returning home",
     Kind.LANDED: "已着陆 landed",

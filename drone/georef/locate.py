@@ -59,6 +59,21 @@ class Located:
 
 
 @dataclass(frozen=True, eq=False)
+class Sensed:
+    """A place whose error is told in two parts, for those who fuse many sightings of one thing.
+
+    lasting: (8, 2) metres east, north for one sigma of each of the eight errors that stay through a flight (the seven
+    of `drone.georef.pose.ERRORS` and the ground's height): all sightings of a flight share the same eight numbers.
+    fresh: (2, 2) m^2, what is new in every picture. poses: the camera's pose of that moment.
+    """
+
+    located: Located
+    lasting: Array
+    fresh: Array
+    poses: Poses
+
+
+@dataclass(frozen=True, eq=False)
 class Locator:
     """Everything that stays the same from pixel to pixel."""
 
@@ -96,6 +111,17 @@ class Locator:
         lat, lon, height = spot.tolist()
         return Located(lat, lon, height, self.ground.datum, slant, depression, ((ee, en), (en, nn))), pose
 
+    def sense(self, at_s: float, x: float, y: float, pixel_px: float | None = None) -> Sensed:
+        """`locate` with the parts of its error kept apart. Raises NotPlaced."""
+        located, pose = self.locate_with_pose(at_s, x, y, pixel_px)
+        sigmas = self._pose(at_s)[1]
+        rays = self._rays(x, y, self.sigmas.pixel_px if pixel_px is None else pixel_px)
+        spot = np.array([located.lat, located.lon, located.height_m])
+        kept = self.correction.lasting if self.correction.lasting is not None else sigmas.lasting
+        lasting = self._columns(pose, rays, kept, spot)
+        fresh = self._columns(pose, rays, sigmas.fresh, spot)[: COUNT + 2]
+        return Sensed(located, lasting[[*range(COUNT), COUNT + 2]], fresh.T @ fresh + np.eye(2) * 1e-6, pose)
+
     def _pose(self, at_s: float) -> tuple[Poses, Sigmas]:
         try:
             pose, sample = pose_at(self.buffer, at_s, self.mount, self.heights, self.ground.datum)
@@ -115,8 +141,15 @@ class Locator:
             raise NotPlaced("outside the lens model", str(error)) from None
 
     def _spread(self, pose: Poses, rays: Array, covariance: Array, spot: Array) -> Array:
-        """(2, 2) east-north: central differences one sigma to each side along every independent error (the divided
-        difference filter of Norgaard, Poulsen and Ravn, 2000), pixel and ground height included."""
+        """(2, 2) east-north, pixel and ground height included."""
+        columns = self._columns(pose, rays, covariance, spot)
+        spread: Array = columns.T @ columns + np.eye(2) * 1e-6
+        return spread
+
+    def _columns(self, pose: Poses, rays: Array, covariance: Array, spot: Array) -> Array:
+        """(10, 2) metres east, north: central differences one sigma to each side along every independent error (the
+        divided difference filter of Norgaard, Poulsen and Ravn, 2000), then the pixel's two, then the ground's
+        height."""
         steps = np.linalg.cholesky(covariance + np.eye(COUNT) * 1e-18).T  # rows: independent steps of one sigma
         errors = self.correction.errors + np.concatenate([steps, -steps, np.zeros((6, COUNT))])
         lifts = np.zeros(len(errors))
@@ -133,9 +166,8 @@ class Locator:
             np.concatenate([plus, [2 * COUNT, 2 * COUNT + 1, 2 * COUNT + 4]]),
             np.concatenate([minus, [2 * COUNT + 2, 2 * COUNT + 3, 2 * COUNT + 5]]),
         )
-        columns = (off[pairs[0]] - off[pairs[1]]) / 2
-        spread: Array = columns.T @ columns + np.eye(2) * 1e-6
-        return spread
+        columns: Array = (off[pairs[0]] - off[pairs[1]]) / 2
+        return columns
 
 
 def foot(box: tuple[float, float, float, float], depression_deg: float) -> tuple[float, float]:

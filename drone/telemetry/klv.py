@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 from drone.telemetry.rotation import from_degrees
@@ -93,6 +94,17 @@ def read_klv(data: bytes, source: str) -> Track:
     notes = (f"{bad} packets could not be read, the first because: {why}",) if bad else ()
     samples.sort(key=lambda s: s.at_s)
     return Track(source, "MISB ST 0601", Clock.UTC, tuple(samples), bad, notes)
+
+
+def stamps(data: bytes) -> list[tuple[int, float]]:
+    """(where it begins, its time stamp in seconds) of every packet that `read_klv` takes a sample from."""
+    found, at = list[tuple[int, float]](), 0
+    for packet in packets(data):
+        at = data.index(packet, at)
+        with suppress(KlvError):
+            found.append((at, sample_of(fields(packet)).at_s))
+        at += 1
+    return found
 
 
 def _nothing(bad: int, why: str) -> str:

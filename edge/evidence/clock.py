@@ -41,11 +41,16 @@ def times() -> Times:
     return Times(
         wall=utc_text(datetime.now(UTC)),
         mono_us=time.monotonic_ns() // 1000,
-        boot=_BOOT_ID.read_text(encoding="ascii").strip() if _BOOT_ID.exists() else "",
+        boot=boot_id(),
         clock_synchronised=synchronised,
         clock_offset_us=offset_us,
         clock_error_us_max=error_us,
     )
+
+
+def boot_id() -> str:
+    """Names the time since the machine was started; "" where the kernel gives none."""
+    return _BOOT_ID.read_text(encoding="ascii").strip() if _BOOT_ID.exists() else ""
 
 
 def _discipline() -> tuple[bool | None, int | None, int | None]:

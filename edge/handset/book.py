@@ -33,45 +33,58 @@ class BookUnusable(RuntimeError):
 class Book:
     """One SQLite file, WAL. What a crew does is committed with synchronous=FULL before it may be sent: a sequence
     number that a flat battery takes back would be given to another operation. What the centre says is NORMAL: it says
-    it again."""
+    it again. One process has it open: names and values are kept in memory too. `version` grows with every write."""
 
     def __init__(self, path: Path | None, device: str, epoch: str = "") -> None:
         """`path` None: in memory, for simulations."""
         self.device = device
         self.path = path
-        self._open(path)
-        self.conn.executemany(
-            "insert or ignore into meta (name, value) values (?, ?)",
-            [("schema_version", str(SCHEMA_VERSION)), ("epoch", epoch or secrets.token_hex(8)), ("next_seq", "1")],
-        )
-        self.conn.commit()
+        self.version = 0
+        self._durable: bool | None = None
+        self._open(path, epoch or secrets.token_hex(8))
+        self._meta = self._read_meta()
         if int(self.get("schema_version")) != SCHEMA_VERSION:
             raise BookUnusable(f"{path}: written by another zhuomu; install that version or choose --data")
         if self.get("device", device) != device:
             raise BookUnusable(f"{path}: this is the database of {self.get('device')}; choose another --data")
-        self.put("device", device)
-        self.conn.commit()
 
-    def _open(self, path: Path | None) -> None:
+    def _open(self, path: Path | None, epoch: str) -> None:
+        """Everything that a new file needs in one transaction: thousands are made at a simulation's start."""
+        fresh = {"schema_version": str(SCHEMA_VERSION), "epoch": epoch, "next_seq": "1", "device": self.device}
         try:
             if path is not None:
                 path.parent.mkdir(parents=True, exist_ok=True)
             self.conn = sqlite3.connect(path or ":memory:", check_same_thread=False, timeout=10.0)
             self.conn.execute("pragma journal_mode = wal")
-            self.conn.executescript(_TABLES)
+            self._settle(durable=False)
+            self.conn.executescript(f"begin; {_TABLES} commit;")
+            with self.conn:
+                self.conn.executemany("insert or ignore into meta (name, value) values (?, ?)", fresh.items())
         except (sqlite3.Error, OSError) as error:
             raise BookUnusable(f"{path}: cannot be used ({error}); mend the disk or choose --data") from error
+
+    def _settle(self, durable: bool) -> None:
+        if durable != self._durable:
+            self.conn.execute(f"pragma synchronous = {'full' if durable else 'normal'}")
+            self._durable = durable
+
+    def _read_meta(self) -> dict[str, str]:
+        return {str(name): str(value) for name, value in self.conn.execute("select name, value from meta")}
 
     @contextmanager
     def write(self, durable: bool = False) -> Iterator[sqlite3.Connection]:
         """One transaction. `durable`: on the disk itself when it ends."""
-        self.conn.execute(f"pragma synchronous = {'full' if durable else 'normal'}")
+        self._settle(durable)
+        self.version += 1
         try:
             yield self.conn
             self.conn.commit()
         except BaseException:
             self.conn.rollback()
+            self._meta = self._read_meta()
             raise
+        finally:
+            self.version += 1
 
     def rows(self, sql: str, *args: object) -> list[tuple[object, ...]]:
         """Read."""
@@ -84,12 +97,12 @@ class Book:
 
     def get(self, name: str, default: str = "") -> str:
         """A named value."""
-        row = self.conn.execute("select value from meta where name = ?", (name,)).fetchone()
-        return default if row is None else str(row[0])
+        return self._meta.get(name, default)
 
     def put(self, name: str, value: object) -> None:
         """Inside a transaction."""
         self.conn.execute("insert or replace into meta (name, value) values (?, ?)", (name, str(value)))
+        self._meta[name] = str(value)
 
     @property
     def epoch(self) -> str:
@@ -112,6 +125,7 @@ class Book:
             for name in _NAMES:
                 self.conn.execute(f"delete from {name}")
             self.conn.execute("delete from meta where name not in ('schema_version', 'epoch', 'device', 'next_seq')")
+            self._meta = self._read_meta()
             self.put("wiped", answer)
         self.conn.execute("vacuum")
         self.conn.commit()

@@ -60,6 +60,8 @@ def run(plan: Plan) -> dict[str, Any]:
     print_ready([h.device for h in handsets])
     end_s = None if plan.seconds is None else began_s + plan.seconds
     loop.run(lambda: stop.is_set() or (end_s is not None and time.monotonic() >= end_s), each_turn)
+    for crew in crews:
+        crew.off()
     drained = drain(loop, DRAIN_S)
     told = report(handsets, seen.get("current_s"), drained)
     loop.close()

@@ -2,6 +2,7 @@
 
 import random
 import sqlite3
+import ssl
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,7 +15,7 @@ from edge.handset.photos import FileBox
 from edge.handset.replica import Replica
 from edge.handset.session import START_JITTER_S, Session
 from edge.link import Broker
-from edge.link.mqtt import backoff_s
+from edge.link.mqtt import BACKOFF_MAX_S, backoff_s
 from edge.wire import (
     Delta,
     PhotoState,
@@ -30,11 +31,15 @@ from edge.wire import (
     topic,
 )
 
+# How often the line's own timers are looked at; well under half a keepalive.
+KEEPALIVE_LOOK_S = 4.0
+KNOCK_S_MAX = 5.0
 log = structlog.get_logger()
 
 
 class Handset:
-    """`jitter_s`: how long after the line came up it may wait before it asks; 60 at a shift's start."""
+    """`jitter_s`: how long after the line came up it may wait before it asks; 60 at a shift's start. `in_memory`: a
+    simulated one, whose book ends with the process. `tls`: with its own certificate, where the broker wants one."""
 
     def __init__(
         self,
@@ -45,9 +50,11 @@ class Handset:
         software: str = "",
         jitter_s: float = START_JITTER_S,
         bulk: bool = False,
+        in_memory: bool = False,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self.device = device
-        self.book = Book(folder / f"{device}.db", device)
+        self.book = Book(None if in_memory else folder / f"{device}.db", device)
         self.replica = Replica(self.book, FileBox(folder / f"{device}.photos"))
         self.session = Session(self.replica, rng, bulk=bulk)
         self.jitter_s = jitter_s
@@ -57,7 +64,7 @@ class Handset:
         self._attempt = 0
         self._connect_at_s = 0.0
         will = (topic("up", device, "presence"), encode(self._presence(online=False)))
-        self.line = Line(broker, device, down_filter(device), will, self._up, self._incoming)
+        self.line = Line(broker, device, down_filter(device), will, self._up, self._incoming, tls)
 
     def turn(self, readable: bool = False, writable: bool = False) -> None:
         """Connect when it is time, read, say what is due."""
@@ -70,6 +77,14 @@ class Handset:
             return
         for message in self.session.due(now_s):
             self.line.publish(topic("up", self.device, channel_of(message).name), encode(message))
+
+    @property
+    def wake_s(self) -> float:
+        """When it wants its next turn, by the monotonic clock, if nothing comes in before."""
+        if self.line.sock is None:
+            return self._connect_at_s
+        alive_s = time.monotonic() + KEEPALIVE_LOOK_S
+        return min(alive_s, self.session.wake_s) if self.line.up else alive_s
 
     def end(self) -> None:
         """Say goodbye; what is left stays in the book."""
@@ -86,7 +101,9 @@ class Handset:
     def _lost(self, now_s: float) -> None:
         self.session.down()
         self.line.drop()
-        self._connect_at_s = now_s + backoff_s(self._attempt, self._rng)
+        # A broker that is away for a moment must have everybody back soon, and knocking at a closed port costs nothing.
+        max_s = KNOCK_S_MAX if self.line.refused else BACKOFF_MAX_S
+        self._connect_at_s = now_s + backoff_s(self._attempt, self._rng, max_s)
         self._attempt += 1
 
     def _up(self) -> None:

@@ -1,6 +1,7 @@
 """One handset's MQTT connection without a thread: a loop of ours asks it when its socket is ready."""
 
 import socket
+import ssl
 from collections.abc import Callable
 from typing import Any
 
@@ -21,6 +22,7 @@ class Line:
     """A paho client is made anew for each connection: what must survive lies in the handset's book.
 
     `on_message` (topic, payload) returns when the message is safe; an exception of it leaves it unacknowledged.
+    `listening`: the broker has confirmed the subscription. `refused`: the last attempt found a machine and no broker.
     """
 
     def __init__(
@@ -31,6 +33,7 @@ class Line:
         will: tuple[str, bytes],
         on_up: Callable[[], None],
         on_message: Callable[[str, bytes], None],
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self._broker = broker
         self._device = device
@@ -38,8 +41,11 @@ class Line:
         self._will = will
         self._on_up = on_up
         self._on_message = on_message
+        self._tls = tls
         self._client: Client | None = None
         self.up = False
+        self.listening = False
+        self.refused = False
 
     @property
     def sock(self) -> socket.socket | None:
@@ -66,7 +72,10 @@ class Line:
         client.will_set(self._will[0], self._will[1], qos=1, retain=True)
         if self._broker.username is not None:
             client.username_pw_set(self._broker.username, self._broker.password)
+        if self._tls is not None:
+            client.tls_set_context(self._tls)
         client.on_connect = self._connected
+        client.on_subscribe = self._subscribed
         client.on_message = self._message
         client.on_socket_open = _no_delay
         # With a write hook set, nothing is written behind our back; the loop sees `wants_write`.
@@ -76,6 +85,7 @@ class Line:
                 client.tls_set_context(client_context(self._broker.tls))
             client.connect(self._broker.host, self._broker.port, self._broker.keepalive_s)
         except (OSError, ValueError, SettingsError) as error:
+            self.refused = isinstance(error, ConnectionRefusedError)
             log.debug("handset.unreachable", device=self._device, error=why_unreachable(error, self._broker.host))
             return False
         self._client = client
@@ -112,7 +122,7 @@ class Line:
 
     def drop(self) -> None:
         """Forget the connection."""
-        client, self._client, self.up = self._client, None, False
+        client, self._client, self.up, self.listening = self._client, None, False, False
         sock = client.socket() if client is not None else None
         if sock is not None:
             sock.close()
@@ -124,6 +134,9 @@ class Line:
         client.subscribe(self._subscription, 1)
         self.up = True
         self._on_up()
+
+    def _subscribed(self, _client: Client, _data: Any, _mid: int, _codes: Any, _properties: Any) -> None:
+        self.listening = True
 
     def _message(self, client: Client, _data: Any, message: MQTTMessage) -> None:
         self._on_message(message.topic, bytes(message.payload))

@@ -1,5 +1,6 @@
 """One loop that drives any number of handsets: threads stop near 340 clients, a selector does not."""
 
+import heapq
 import selectors
 import time
 from collections.abc import Callable, Sequence
@@ -13,7 +14,8 @@ from edge.handset.handset import Handset
 from edge.wire import Delta
 
 TICK_S = 0.05
-CONNECTS_PER_TURN = 50
+# Connecting blocks: after so long the others are looked at first.
+CONNECT_S_MAX = 0.02
 BULK_WORKERS = 4
 BULK_TIMEOUT_S = 10.0
 log = structlog.get_logger()
@@ -29,34 +31,43 @@ class Loop:
         self._http = httpx.Client(base_url=http, timeout=BULK_TIMEOUT_S, trust_env=False) if http else None
         self._pool = ThreadPoolExecutor(BULK_WORKERS, "bulk")
         self._fetches: dict[Handset, Future[Delta | None]] = {}
-        self._swept_s = 0.0
+        # Who is to be looked at when; an entry whose time is no longer the handset's is passed over.
+        self._times: list[tuple[float, int]] = []
+        self._time_of = [0.0] * len(self.handsets)
+        self._number = {handset: i for i, handset in enumerate(self.handsets)}
+        for i, handset in enumerate(self.handsets):
+            handset.session.on_poke = lambda i=i: self._at(i, 0.0)  # type: ignore[misc]
+            heapq.heappush(self._times, (0.0, i))
 
     def run(self, until: Callable[[], bool], each_turn: Callable[[float], None] = lambda now_s: None) -> None:
         """Until `until` says so; `each_turn` is called about twenty times a second (people's own work)."""
+        next_s = 0.0
         while not until():
             self.turn(TICK_S)
-            each_turn(time.monotonic())
+            now_s = time.monotonic()
+            if now_s >= next_s:
+                each_turn(now_s)
+                next_s = now_s + TICK_S
 
     def turn(self, wait_s: float) -> None:
-        """Once around: what is readable first, then everybody's own time."""
-        end = time.monotonic() + wait_s
-        for key, mask in self._selector.select(wait_s):
+        """Once around: what is readable first, then those whose time has come."""
+        first_s = self._times[0][0] if self._times else float("inf")
+        for key, mask in self._selector.select(max(0.0, min(wait_s, first_s - time.monotonic()))):
             key.data.turn(bool(mask & selectors.EVENT_READ), bool(mask & selectors.EVENT_WRITE))
-            self._watch(key.data)
-        if time.monotonic() - self._swept_s < TICK_S / 2:
-            return
-        self._swept_s = time.monotonic()
-        connects = 0
-        for handset in self.handsets:
-            if handset.line.sock is None:
-                connects += 1
-                if connects > CONNECTS_PER_TURN:
-                    continue
-            handset.turn()
-            self._watch(handset)
+            self._turned(key.data)
+        for handset in list(self._fetches):
             self._bulk(handset)
-        while time.monotonic() < end and not self._watched:
-            time.sleep(0.005)
+        began_s = time.monotonic()
+        connecting = True
+        for i in self._due(began_s):
+            handset = self.handsets[i]
+            if handset.line.sock is None and not connecting:
+                self._at(i, began_s)
+                continue
+            handset.turn()
+            self._turned(handset)
+            self._bulk(handset)
+            connecting = connecting and time.monotonic() - began_s < CONNECT_S_MAX
 
     def close(self) -> None:
         """End all of them."""
@@ -66,6 +77,25 @@ class Loop:
         if self._http is not None:
             self._http.close()
         self._selector.close()
+
+    def _due(self, now_s: float) -> list[int]:
+        due = []
+        while self._times and self._times[0][0] <= now_s:
+            at_s, i = heapq.heappop(self._times)
+            if at_s == self._time_of[i]:
+                self._time_of[i] = float("inf")
+                due.append(i)
+        return due
+
+    def _at(self, i: int, at_s: float) -> None:
+        if at_s != self._time_of[i]:
+            self._time_of[i] = at_s
+            heapq.heappush(self._times, (at_s, i))
+
+    def _turned(self, handset: Handset) -> None:
+        """After a handset's turn: when is the next, and what is waited for at its socket."""
+        self._at(self._number[handset], handset.wake_s)
+        self._watch(handset)
 
     def _watch(self, handset: Handset) -> None:
         """Keep the selector's view of a handset's socket true."""

@@ -1,6 +1,7 @@
 """When a handset says what: a pure machine over the replica. Time comes in with every call, messages come out."""
 
 import random
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import msgspec
@@ -11,11 +12,12 @@ from edge.wire import PIECE_BYTES_MAX, Bulk, Delta, Op, PhotoState, Piece, Pull,
 RESEND_S = 10.0
 RESEND_S_MAX = 60.0
 POLL_S = 300.0
+GAP_WAIT_S = 2.0
 OPS_UNDER_WAY = 32
 PIECES_UNDER_WAY = 4
 SHIFT_JITTER_S = 60.0
-# With nothing new, how often the timers are looked at.
-REST_S = 0.5
+# With nothing new and nothing due, how often it is looked all the same.
+REST_S = 5.0
 START_JITTER_S = 2.0
 Up = Op | Pull | Piece | Wiped
 Down = Delta | Receipt | PhotoState | Wipe
@@ -61,6 +63,14 @@ class Session:
         self._offered: set[str] = set()
         self._behind = False
         self._told_wiped = False
+        self._looked_at = -1
+        self._work = False
+        self.on_poke: Callable[[], None] = lambda: None
+
+    @property
+    def wake_s(self) -> float:
+        """When `due` should be asked next; `on_poke` is called when it is sooner."""
+        return self._rest_until_s
 
     @property
     def current(self) -> bool:
@@ -88,6 +98,7 @@ class Session:
     def poke(self) -> None:
         """The crew did something: look at once."""
         self._rest_until_s = 0.0
+        self.on_poke()
 
     def bulk_failed(self, now_s: float) -> None:
         """A page could not be fetched over HTTP; MQTT brings it."""
@@ -102,7 +113,7 @@ class Session:
         """What came down; committed when this returns, so that it may be acknowledged."""
         before = self.replica.book.cursor
         self.replica.handle(message)
-        self._rest_until_s = 0.0
+        self.poke()
         if isinstance(message, Receipt):
             for seq in (*message.seqs, *(refusal.seq for refusal in message.refused)):
                 self._ops.pop(seq, None)
@@ -115,14 +126,38 @@ class Session:
         """What is to be sent now; most urgent first. Called often, and after every change."""
         if not self._up or now_s < self._rest_until_s:
             return []
-        self._rest_until_s = now_s + REST_S
         if self.replica.wiped:
+            self._rest_until_s = now_s + REST_S
             return self._wiped()
-        out: list[Up] = [*self._due_ops(now_s), *self._due_pull(now_s)]
-        if not self._ops:
-            out += self._due_pieces(now_s)
+        out = self._due_pull(now_s)
+        if self._has_work:
+            out = [*self._due_ops(now_s), *out]
+            if not self._ops:
+                out += self._due_pieces(now_s)
         self.counters.sent += len(out)
+        self._rest_until_s = self._next_s(now_s)
         return out
+
+    @property
+    def _has_work(self) -> bool:
+        """Whether the book may hold anything that is to go up; asked of the database only when it has changed."""
+        book = self.replica.book
+        if book.version != self._looked_at:
+            self._looked_at = book.version
+            mine = (
+                "select exists (select 1 from ops where receipted = 0) or exists (select 1 from photos where done = 0)"
+            )
+            self._work = bool(book.number(mine))
+            if not self._work:
+                self._ops.clear()
+        return self._work
+
+    def _next_s(self, now_s: float) -> float:
+        """The next of all timers."""
+        times = [now_s + REST_S, *(at_s for at_s, _ in (*self._ops.values(), *self._pieces.values()))]
+        if self._ask_at is not None:
+            times.append(self._ask_at)
+        return max(now_s, min(times))
 
     def _delta(self, delta: Delta, before: str, now_s: float) -> None:
         if delta.defer_s:
@@ -137,14 +172,17 @@ class Session:
 
     def _gap(self, delta: Delta, now_s: float) -> None:
         """Not for our cursor: an old page, or one behind something that was lost. A new one is worth a question, after
-        the one under way."""
+        the one under way; where that one is not answered soon, it was lost while the centre was away."""
         if delta.next == self.replica.book.cursor:
+            if not delta.more:
+                self._page(delta, now_s)
             return
         self.counters.gaps += 1
         if self._ask_at is None:
             self._ask(now_s, "gap", False)
         else:
             self._behind = True
+            self._ask_at = min(self._ask_at, now_s + GAP_WAIT_S)
 
     def _page(self, delta: Delta, now_s: float) -> None:
         self.counters.pages += 1
@@ -163,7 +201,7 @@ class Session:
 
     def _ask(self, at_s: float, reason: str, urgent: bool) -> None:
         self._ask_at, self._reason, self._urgent = at_s, reason, urgent
-        self._rest_until_s = 0.0
+        self.poke()
 
     def _due_pull(self, now_s: float) -> list[Up]:
         if self._ask_at is None and self._current_at is not None and now_s - self._current_at > POLL_S:

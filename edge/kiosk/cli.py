@@ -10,9 +10,12 @@ from typing import Annotated
 import typer
 
 from edge.kiosk.calibrate_cli import calibrate
+from edge.kiosk.live_cli import token, viewings
 
 app = typer.Typer(invoke_without_command=True)
 app.command()(calibrate)
+app.command()(token)
+app.command()(viewings)
 
 
 @app.callback()

@@ -8,6 +8,7 @@ from msgspec import Meta, Struct
 from edge.kiosk.gating import GateSettings
 from edge.kiosk.rulefile import load_rules as load_rules
 from edge.link import Broker, SettingsError, load
+from edge.live.settings import CameraLive, LiveSettings
 from edge.watch.ground import Ground, NotCalibrated, Point
 from edge.watch.ring import CLIP_BYTES_MAX
 from edge.watch.rules import Zone
@@ -63,6 +64,7 @@ class CameraSettings(Struct, frozen=True, forbid_unknown_fields=True):
     detect_fps: Annotated[float, Meta(gt=0, le=60)] = 2.0
     loop: bool = True
     record: RecordSettings = RecordSettings()
+    live: CameraLive = CameraLive()
     calibration: list[CalibrationPoint] = []
     zone: list[Zone] = []
 
@@ -98,6 +100,7 @@ class KioskSettings(Struct, frozen=True, forbid_unknown_fields=True):
     outbox_bytes_max: Annotated[int, Meta(ge=1024**2)] = 2 * 1024**3
     free_bytes_min: Annotated[int, Meta(ge=0)] = 512 * 1024**2
     clip: ClipSettings = ClipSettings()
+    live: LiveSettings = LiveSettings()
     hard_bytes_max: Annotated[int, Meta(ge=0)] = 256 * 1024**2
     hard_per_hour_max: Annotated[int, Meta(ge=0)] = 6
     sightings_rows_max: Annotated[int, Meta(ge=0)] = 500_000

@@ -28,6 +28,8 @@ from edge.watch.source import Image
 from edge.watch.view import ViewWatch
 from edge.wire import Candidate, Place
 
+DUE_MAX = 64  # of one camera; each holds a frame. Past it a thing waits for its turn, as what it is: watched
+
 log = structlog.get_logger()
 
 
@@ -71,7 +73,7 @@ class Filing:
         self._numbers.look(spot, decision, shot.image, shot.mono_s)
         if self._tools.hard is not None and is_grey(spot, decision):
             self._tools.hard.grey(spot, decision, shot, found)
-        if decision.file and not self._view.fault(shot.image, shot.mono_s, now=True):
+        if decision.file and len(self._due) < DUE_MAX and not self._view.fault(shot.image, shot.mono_s, now=True):
             self._begin(spot, decision, shot, found)
 
     def would(self, spot: Spot, at: datetime) -> bool:

@@ -3,18 +3,23 @@
 import hashlib
 import re
 from collections import Counter
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from edge.kiosk.config import CameraSettings, KioskSettings
-from edge.watch.packets import Tap
+from edge.watch.packets import Piece, Tap
 from edge.watch.record import Keeping, Recorder, Segments
 from edge.watch.ring import PacketRing, Window
 
 
 class Footage:
-    """One ring and, where it is switched on, one recorder for each camera. `taps`: what each camera's source calls."""
+    """One ring and, where it is switched on, one recorder for each camera. `taps`: what each camera's source calls;
+    `live`: who else takes a camera's packets, by its name."""
 
-    def __init__(self, settings: KioskSettings, data: Path) -> None:
+    def __init__(
+        self, settings: KioskSettings, data: Path, live: Mapping[str, Callable[[Piece], None]] | None = None
+    ) -> None:
+        self._live = live or {}
         self.rings: dict[str, PacketRing] = {}
         self.taps: dict[str, Tap] = {}
         self._recorders: list[Recorder] = []
@@ -41,7 +46,7 @@ class Footage:
         return dict(total)
 
     def _prepare(self, settings: KioskSettings, camera: CameraSettings, data: Path) -> None:
-        takers = []
+        takers = [self._live[camera.name]] if camera.name in self._live else []
         if settings.clip.bytes_max:
             clip = settings.clip
             ring = self.rings[camera.name] = PacketRing(Window(clip.before_s, clip.after_s, clip.bytes_max))

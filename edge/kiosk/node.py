@@ -1,12 +1,14 @@
 """The kiosk process: cameras in, candidates out, checks answered, until it is told to stop."""
 
 import signal
+import sqlite3
 import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -26,11 +28,14 @@ from edge.kiosk.sightings import SightingLimits
 from edge.kiosk.store import KioskStore
 from edge.kiosk.tools import Tools
 from edge.kiosk.watcher import Watcher
-from edge.link import Limits, Link, Outbox
+from edge.link import Limits, Link, Outbox, OutboxFull
 from edge.watch.camera import Camera, Shot
 from edge.watch.evidence import EvidenceMaker, Sealed
 from edge.watch.source import NETWORK, Source, Transport, check
 from edge.wire import Look, Verdict, Verify
+
+if TYPE_CHECKING:
+    from edge.kiosk.onair import OnAir
 
 DETECT_SCORE_MIN = 0.15
 DRAIN_S = 10.0
@@ -76,7 +81,8 @@ class Kiosk:
         sealed = Sealed(data / "originals", settings.originals_bytes_max, settings.free_bytes_min)
         self.evidence = EvidenceMaker(Redactor(), sealed)
         self._chain = Chain(data / "evidence", device_key(data), settings.device)
-        self._footage = Footage(settings, data)
+        self._onair = _onair(settings, data, self.outbox) if settings.live.on else None
+        self._footage = Footage(settings, data, self._onair.takers if self._onair else None)
         anchors = data / "anchors"
         anchors.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.link = Link(
@@ -98,6 +104,7 @@ class Kiosk:
             anchors,
             chain=self._chain,
             rings=self._footage.rings,
+            saw=self._onair.saw if self._onair else None,
         )
         self._tools.sightings.limits = SightingLimits(settings.sightings_rows_max, settings.sightings_days_max)
         origin = Origin(settings.device, detector.model_name, detector.model_sha256)
@@ -109,6 +116,7 @@ class Kiosk:
                 replace(source, on_packet=self._footage.taps.get(c.name)),
                 loop=c.loop,
                 rate=gate.rate() if gate else None,
+                on_shot=self._onair.shots.get(c.name) if self._onair else None,
             )
             for c, source in zip(settings.camera, sources, strict=True)
         ]
@@ -124,6 +132,8 @@ class Kiosk:
         self.care.begin(self.link, self.counters, lambda: self._rules.book.version, self._model)
         self.link.start()
         self._footage.start()
+        if self._onair is not None:
+            self._onair.start(self._cameras)
         for camera in self._cameras:
             camera.start()
         try:
@@ -140,11 +150,13 @@ class Kiosk:
             "pictures_put_off": self._tools.desk.refused,
             "messages_postponed": sum(w.postponed for w in self._watchers.values()),
             "rules_refused": self._rules.refused,
+            "spots_unsaved": self._store.unsaved,
             **self._tools.sightings.counters,
             **self._hard.counters,
             **self._tools.prover.counters,
             **self._chain.counters,
             **self._footage.counters(),
+            **(self._onair.counters() if self._onair else {}),
         }
 
     def _heal(self) -> None:
@@ -196,6 +208,8 @@ class Kiosk:
         self.care.end()
         for camera in self._cameras:
             camera.stop()
+        if self._onair is not None:
+            self._onair.stop()
         self._footage.stop()
         until = time.monotonic() + FINISH_S
         for watcher in self._watchers.values():
@@ -236,7 +250,10 @@ class Kiosk:
             at=now,
             looks=[Look(at=now, verdict="cannot_see", score=0.0, reason="this kiosk has no camera of that name")],
         )
-        self.link.send(verdict, within=self._store.answering(request.verify_id, None))
+        try:
+            self.link.send(verdict, within=self._store.answering(request.verify_id, None))
+        except (OutboxFull, sqlite3.Error) as error:
+            log.error("verdict.left_open", camera=request.camera, reason=str(error))  # the centre asks again
 
     def _health(self) -> dict[str, dict[str, float | str]]:
         return {c.name: {**c.health(), **self._watchers[c.name].health()} for c in self._cameras}
@@ -244,6 +261,13 @@ class Kiosk:
     def _queues(self) -> dict[str, float]:
         """What waits inside, beside the outbox."""
         return {"pictures": float(self._tools.desk.waiting), "checks": float(len(self._asked_queue))}
+
+
+def _onair(settings: KioskSettings, data: Path, outbox: Outbox) -> "OnAir":
+    """A kiosk without live view carries nothing of WebRTC's libraries in memory."""
+    from edge.kiosk.onair import OnAir
+
+    return OnAir(settings, data, outbox)
 
 
 def _source(spec: str, transport: Transport) -> Source:

@@ -1,6 +1,7 @@
 """The log of stored sightings: what each place saw, thinned and bounded, so that rules can be replayed over it."""
 
 import sqlite3
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -31,6 +32,7 @@ GAP_SHARE = 0.05  # of the dwell: the longer a thing stands, the less often it i
 FLUSH_EVERY_S = 10.0
 ROWS_WAITING_MAX = 5000
 PLACES_MAX = 5000
+RESTING_FLUSHES = 360
 PLACE_KEPT_US = 3600 * 1_000_000
 
 log = structlog.get_logger()
@@ -65,6 +67,7 @@ class SightingLog:
         self._due_us: dict[str, int] = {}
         self._confirmations = Confirmations(self._history)
         self._flushed_s: float | None = None
+        self._resting = 0
         outbox.transact(create)
         self._rows = int(str(outbox.query("select count(*) from sighting")[0][0]))
 
@@ -99,6 +102,12 @@ class SightingLog:
             if self._waiting:
                 self.flush()
 
+    def shift(self, spots: Iterable[Spot], by: timedelta) -> None:
+        """The wall clock was set (`PlaceMemory.shift`): confirmations of these places go on, and for an hour no row
+        goes for its age, by a clock that may be set again."""
+        self._resting = RESTING_FLUSHES
+        self._confirmations.shift([spot.spot_id for spot in spots], by // timedelta(microseconds=1))
+
     def filing(self, candidate: Candidate, spot: Within) -> Within:
         """For Outbox.put(within=...): the spot, the candidate's own row and the sightings that led to it."""
         at_us = self._due_us.get(candidate.place_id, microseconds(candidate.last_seen))
@@ -130,7 +139,8 @@ class SightingLog:
         if self.limits.rows_max:
             rows += insert(conn, self._waiting, self._settings, [])
         oldest = datetime.now(UTC) - timedelta(days=self.limits.days_max)
-        gone = trim(conn, rows - self.limits.rows_max, microseconds(oldest))
+        gone = trim(conn, rows - self.limits.rows_max, 0 if self._resting else microseconds(oldest))
+        self._resting = max(0, self._resting - 1)
         self.counters["sightings_trimmed"] += gone
         self._rows = rows - gone
 

@@ -4,12 +4,17 @@ import sqlite3
 from collections.abc import Callable, Sequence
 
 import msgspec
+import structlog
 
+from edge.evidence.clock import boot_id
 from edge.link import Outbox
 from edge.watch.places import Spot
 from edge.wire import Verify
 
 _GONE_KEPT = 1000
+OWED_MAX = 5000
+
+log = structlog.get_logger()
 Within = Callable[[sqlite3.Connection], None]
 
 
@@ -17,8 +22,11 @@ class KioskStore:
     """Tables `spot` and `verify` in the outbox's database, so that a candidate and the spot that it came
     from are committed together: after a kill there is the candidate and a filed spot, or neither."""
 
-    def __init__(self, outbox: Outbox) -> None:
+    def __init__(self, outbox: Outbox, boot: str | None = None) -> None:
         self._outbox = outbox
+        self._boot = boot_id() if boot is None else boot
+        self._owed: dict[str, Spot | None] = {}
+        self.unsaved = 0
         outbox.transact(_create)
 
     def spots(self, camera: str) -> list[Spot]:
@@ -26,16 +34,29 @@ class KioskStore:
         rows = self._outbox.query("select body from spot where camera = ? and state != 'gone'", (camera,))
         return [msgspec.json.decode(str(row[0]), type=Spot) for row in rows]
 
-    def save(self, spots: list[Spot]) -> None:
-        """Store what changed, in one transaction."""
-        if spots:
-            self._outbox.transact(lambda conn: _save(conn, spots))
+    def keep(self, spots: list[Spot], forgotten: Sequence[Spot] = (), ahead_s: float | None = None) -> None:
+        """Store spots and delete those that never became a candidate, in one transaction. `ahead_s`: wall less
+        monotonic time, see `ClockSteps`.
 
-    def forget(self, spots: list[Spot]) -> None:
-        """Delete spots that never became a candidate."""
-        if spots:
-            ids = [(s.spot_id,) for s in spots]
-            self._outbox.transact(lambda conn: _many(conn, "delete from spot where spot_id = ?", ids))
+        A disk that takes nothing (`unsaved`) stops no watching: what is owed is stored with a later call, or would be
+        known wrongly after a restart."""
+        self._owed |= {spot.spot_id: spot for spot in spots} | {spot.spot_id: None for spot in forgotten}
+        if not self._owed and ahead_s is None:
+            return
+        try:
+            self._outbox.transact(lambda conn: self._pay(conn, ahead_s))
+        except sqlite3.Error as error:
+            self.unsaved += 1
+            log.error("spots.unsaved", spots=len(self._owed), reason=str(error))
+            while len(self._owed) > OWED_MAX:
+                del self._owed[next(iter(self._owed))]
+            return
+        self._owed.clear()
+
+    def ahead_s(self) -> float | None:
+        """Wall less monotonic time as a process before this one stored it; None after the machine was started anew."""
+        rows = self._outbox.query("select ahead_s from clock where boot = ? and boot != ''", (self._boot,))
+        return float(str(rows[0][0])) if rows else None
 
     def saving(self, spot: Spot) -> Within:
         """For Outbox.put(within=...): the spot in the transaction of its candidate."""
@@ -61,8 +82,16 @@ class KioskStore:
 
         return work
 
+    def _pay(self, conn: sqlite3.Connection, ahead_s: float | None) -> None:
+        _save(conn, [spot for spot in self._owed.values() if spot is not None])
+        gone = [(name,) for name, spot in self._owed.items() if spot is None]
+        _many(conn, "delete from spot where spot_id = ?", gone)
+        if ahead_s is not None:
+            conn.execute("insert or replace into clock values (1, ?, ?)", (self._boot, ahead_s))
+
 
 def _create(conn: sqlite3.Connection) -> None:
+    conn.execute("create table if not exists clock (id integer primary key check (id = 1), boot text, ahead_s real)")
     conn.execute("create table if not exists spot (spot_id text primary key, camera text, state text, body text)")
     conn.execute(
         "create table if not exists verify (verify_id text primary key, camera text, body text, answered integer)"

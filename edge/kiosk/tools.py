@@ -1,14 +1,16 @@
 """What all cameras of a kiosk share."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from detectors import Detector
+from detectors import Detections, Detector
 from edge.evidence import Chain
 from edge.kiosk.hard import HardExamples
 from edge.kiosk.sightings import SightingLog
 from edge.kiosk.store import KioskStore
 from edge.link import Link
+from edge.watch.camera import Shot
 from edge.watch.desk import Desk
 from edge.watch.evidence import EvidenceMaker
 from edge.watch.proof import Prover
@@ -20,7 +22,8 @@ from edge.watch.rules import RuleBook
 class Tools:
     """One of each for the whole kiosk. `desk`: where `evidence` is made, on a thread of its own; `hard`: pictures that
     people should look at, None where none are kept; `chain`: where evidence is recorded, None in tests of other things;
-    `rings`: the last packets by camera name."""
+    `rings`: the last packets by camera name; `saw`: told what the network found in a camera's frame, and
+    whether it saw all of it."""
 
     link: Link
     store: KioskStore
@@ -31,6 +34,7 @@ class Tools:
     hard: HardExamples | None = None
     chain: Chain | None = None
     rings: dict[str, PacketRing] = field(default_factory=dict)
+    saw: Callable[[str, Shot, Detections, bool], None] | None = None
     desk: Desk = field(init=False)
     prover: Prover = field(init=False)
     sightings: SightingLog = field(init=False)

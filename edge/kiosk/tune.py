@@ -21,8 +21,8 @@ from edge.watch.source import SourceError
 SHARE_MAX = 0.8  # of all cores: the rest is for the network, evidence and the system
 SIZES_PX = (640, 512, 416)
 NETWORKS = ("street", "street-int8")
-WHOLES_PER_MIN = 1.0
-SHEETS_PER_MIN = 6.0  # of regions, on a street of usual life; a sheet costs what a whole picture does
+WHOLES_PER_MIN = 2.7  # on a street of usual life (`zhuomu bench kiosk`, normal), with those that a candidate asks for
+SHEETS_PER_MIN = 2.0  # of regions, in sheets as large as a whole picture: most are far smaller
 BASE_S = (2.0, 3.0, 4.0, 6.0, 10.0)  # from the best to the cheapest
 BATCH = 4
 CALLS = 3

@@ -3,6 +3,7 @@
 import hashlib
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import msgspec
 import structlog
@@ -16,6 +17,7 @@ from edge.kiosk.tools import Tools
 from edge.watch.before import BeforePictures
 from edge.watch.boxes import BLOCKERS, CASE_CLASS
 from edge.watch.camera import Shot
+from edge.watch.clockstep import NO_STEP, ClockSteps
 from edge.watch.evidence import write_whole
 from edge.watch.lookout import Lookout, Plan
 from edge.watch.places import Habits, PlaceMemory, Sighting
@@ -51,6 +53,7 @@ class Watcher:
         self._view = _view(camera, tools, new_view, gate.view_s if gate else CHECK_EVERY_S)
         habits = gate.habits(gone_s) if gate else Habits(gone_s=gone_s)
         self._memory = PlaceMemory(camera.name, habits, tools.store.spots(camera.name))
+        self._clock = ClockSteps(tools.store.ahead_s())
         self._before = BeforePictures()
         self._filing = Filing(camera, tools, self._view, self._before)
         self._checking = Checking(camera.name, tools, self._memory, self._view)
@@ -70,6 +73,7 @@ class Watcher:
     def take(self, shot: Shot) -> None:
         """One frame through the whole chain. While the view shows nothing, the place memory rests: what cannot be seen
         has not gone, and nothing new is believed."""
+        self._follow_clock(shot)
         fault = self._view.fault(shot.image, shot.mono_s)
         self._tell(fault)
         self.settle(shot, Plan(), fault, self._tools.detector.detect(shot.image))
@@ -79,6 +83,7 @@ class Watcher:
         The frame's colours are not worked out where grey tells enough."""
         if self._lookout is None:
             raise ValueError("this camera has no gate; call take")
+        self._follow_clock(shot)
         checked = self._checking.due(shot.mono_s)
         whole = checked or self._nearly_due(shot)
         plan = self._lookout.plan(shot.luma, self._memory.spots, shot.mono_s, whole)
@@ -98,6 +103,8 @@ class Watcher:
     def settle(self, shot: Shot, plan: Plan, fault: str, found: Detections) -> None:
         """What the network found where it looked."""
         sightings, blockers = _sort(found)
+        if self._tools.saw is not None and (plan.whole or len(found)):
+            self._tools.saw(self.camera.name, shot, found, plan.whole)
         if not fault:
             self._remember([s for s in sightings if s.score >= SIGHTING_SCORE_MIN], blockers, shot, found, plan)
         if plan.whole:
@@ -122,20 +129,22 @@ class Watcher:
         """Store all spots before the process ends. What has its pictures within `wait_s` is sent; the rest is still
         "watching" or open in the store, and due again after the restart."""
         self.finish(wait_s)
-        self._tools.store.save(self._memory.spots)
+        self._tools.store.keep(self._memory.spots, ahead_s=self._clock.ahead_s)
         self._tools.sightings.flush()
 
     def health(self) -> dict[str, float | str]:
         """What the operator should know about this camera's view."""
         looks = {f"looks_{what}": float(count) for what, count in self._lookout.counts.items()} if self._lookout else {}
-        return {**self._view.health(), **looks}
+        steps = {"wall_clock_steps": float(self._clock.steps)} if self._clock.steps else {}
+        return {**self._view.health(), **looks, **steps}
 
     def _remember(
         self, sure: list[Sighting], blockers: list[Blocker], shot: Shot, found: Detections, plan: Plan
     ) -> None:
         height, width = shot.size
+        looked = None if plan.whole else plan.sees
         change = self._memory.update(
-            sure, blockers, shot.at, shot.mono_s, (width, height), None if plan.whole else plan.sees, plan.unchanged
+            sure, blockers, shot.at, shot.mono_s, (width, height), looked, plan.unchanged, plan.absent
         )
         if plan.whole:
             self._before.note(shot.image, shot.at, shot.mono_s, found, [b.box for b in blockers])
@@ -147,19 +156,31 @@ class Watcher:
         asked = change if plan.whole else replace(change, due=[])
         self._tools.sightings.seen(self.camera.name, self.camera.zone, asked, shot, self._tools.rules)
         if self._lookout is not None and not plan.idle:
-            seen = frozenset(spot.spot_id for spot in change.seen)
-            self._lookout.done(plan, shot.luma, self._memory.spots, seen, shot.mono_s)
+            seen, hidden = (frozenset(s.spot_id for s in some) for some in (change.seen, change.hidden))
+            self._lookout.done(plan, shot.luma, self._memory.spots, seen, shot.mono_s, hidden)
         for spot in change.gone:
             log.info("place.gone", camera=self.camera.name, place=spot.spot_id, case_class=spot.case_class)
         self._filing.forget(change.forgotten + change.gone)
         self._before.forget(change.forgotten + change.gone)
-        self._tools.store.forget(change.forgotten)
-        self._tools.store.save(change.gone)
+        self._tools.store.keep(change.gone, change.forgotten)
+
+    def _follow_clock(self, shot: Shot) -> None:
+        """Somebody set the wall clock (a network that came back, a battery that is empty): what is remembered moves
+        with it. Dwell, patience and confirmations go on as if nothing had happened; hours and days are the new clock's
+        from this frame on."""
+        by = self._clock.step(shot.at, shot.mono_s)
+        if by == NO_STEP:
+            return
+        log.warning("clock.stepped", camera=self.camera.name, by_s=round(by.total_seconds(), 1))
+        self._memory.shift(by)
+        self._before.shift(by)
+        self._tools.sightings.shift(self._memory.spots, by)
+        self._tools.store.keep(self._memory.spots, ahead_s=self._clock.ahead_s)
 
     def _save(self, mono_s: float) -> None:
         if mono_s - self._saved_s >= SAVE_EVERY_S:
             self._saved_s = mono_s
-            self._tools.store.save(self._memory.spots)
+            self._tools.store.keep(self._memory.spots, ahead_s=self._clock.ahead_s)
 
     def _tell(self, fault: str) -> None:
         """A line in the log when the view goes bad or comes back."""
@@ -182,9 +203,17 @@ def _view(camera: CameraSettings, tools: Tools, new_view: bool, every_s: float) 
     return ViewWatch(
         live=Source(camera.source).live,
         kept=unpack(body[len(key) :]) if body.startswith(key) else None,
-        keep=lambda reference: write_whole(path, key + pack(reference)),
+        keep=lambda reference: _keep_view(path, key + pack(reference), camera.name),
         every_s=every_s,
     )
+
+
+def _keep_view(path: Path, body: bytes, camera: str) -> None:
+    """On a disk that is full the view is learned anew after a restart."""
+    try:
+        write_whole(path, body)
+    except OSError as error:
+        log.error("view.unsaved", camera=camera, reason=str(error))
 
 
 def _sort(found: Detections) -> tuple[list[Sighting], list[Blocker]]:

@@ -17,6 +17,7 @@ from edge.link.health import fitting
 from edge.link.mqtt import Broker, Connection, Incoming
 from edge.link.outbox import Outbox, Pending
 from edge.link.renewal import Renewal
+from edge.link.window import Pace, Window
 from edge.wire import (
     Durable,
     Health,
@@ -35,8 +36,6 @@ from edge.wire import (
     topic,
 )
 
-WINDOW_MESSAGES = 64
-WINDOW_BYTES = 4 * 1024 * 1024
 RESEND_S = 10.0
 OFFSETS = 16  # receipts whose clock is compared: the one that was under way the shortest is nearest the truth
 HEALTH_EVERY_S = 10.0
@@ -73,6 +72,7 @@ class Link:
         condition: Callable[[], tuple[Vitals, Versions]] | None = None,
         rng: random.Random | None = None,
         resend_s: float = RESEND_S,
+        pace: Pace | None = None,
     ) -> None:
         self.outbox = outbox
         self.counters = Counters()
@@ -85,8 +85,7 @@ class Link:
         self._offsets: deque[float] = deque(maxlen=OFFSETS)
         self.last_receipt_at: datetime | None = None
         self._rng = rng or random.Random()
-        self._resend_s = resend_s
-        self._in_flight: dict[int, tuple[float, int]] = {}
+        self._window = Window(resend_s, self._rng, pace)
         self._lock = threading.Lock()
         self._wake = threading.Event()
         self._stop = threading.Event()
@@ -174,32 +173,14 @@ class Link:
             for message in batch:
                 if not self._send_one(message):
                     return
-            if len(batch) < WINDOW_MESSAGES // 4:
+            if not batch:
                 return
 
     def _next_batch(self) -> list[Pending]:
-        now = time.monotonic()
         with self._lock:
-            late = [s for s, (sent, _) in self._in_flight.items() if now - sent > self._resend_s]
-            for seq in late:
-                del self._in_flight[seq]
-            room = WINDOW_MESSAGES - len(self._in_flight)
-            room_bytes = WINDOW_BYTES - sum(size for _, size in self._in_flight.values())
-            flying = set(self._in_flight)
-        if room <= 0 or room_bytes <= 0:
-            return []
-        batch: list[Pending] = []
-        for message in self.outbox.pending(room, beyond=flying):
-            if batch and room_bytes < len(message.payload):
-                break
-            room_bytes -= len(message.payload)
-            batch.append(message)
-        return batch
+            return self._window.next(self.outbox, time.monotonic())
 
     def _send_one(self, message: Pending) -> bool:
-        with self._lock:
-            jitter = self._rng.uniform(0.0, self._resend_s / 2)
-            self._in_flight[message.seq] = (time.monotonic() + jitter, len(message.payload))
         row = channel("up", message.channel)
         sent = self._connection.publish(
             topic("up", self.outbox.device, message.channel), message.payload, row.qos, row.retained
@@ -225,7 +206,7 @@ class Link:
 
     def _up(self) -> None:
         with self._lock:
-            self._in_flight.clear()
+            self._window.clear(self.outbox.next_seq)
         log.info("link.up", device=self.outbox.device, waiting=self.outbox.size[0])
         birth = encode(self._presence(online=True))
         self._connection.publish(topic("up", self.outbox.device, "presence"), birth, retain=True)
@@ -268,8 +249,7 @@ class Link:
             self._offsets.append((receipt.at - now).total_seconds())
         gone = [*receipt.seqs, *(r.seq for r in receipt.refused)]
         with self._lock:
-            for seq in gone:
-                self._in_flight.pop(seq, None)
+            self._window.landed(gone)
         for refusal in receipt.refused:
             log.warning("link.refused", seq=refusal.seq, code=refusal.code, reason=refusal.reason)
         self.counters.refused += self.outbox.refused(receipt.epoch, receipt.refused)

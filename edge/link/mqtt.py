@@ -67,12 +67,12 @@ class Incoming:
     session: int = 0
 
 
-def backoff_s(attempt: int, rng: random.Random) -> float:
-    """Full jitter: uniform between 0 and min(BACKOFF_MAX_S, BACKOFF_FIRST_S * 2**attempt), never under 50 ms.
+def backoff_s(attempt: int, rng: random.Random, max_s: float = BACKOFF_MAX_S) -> float:
+    """Full jitter: uniform between 0 and min(max_s, BACKOFF_FIRST_S * 2**attempt), never under 50 ms.
 
     Source: Marc Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015.
     """
-    ceiling = min(BACKOFF_MAX_S, BACKOFF_FIRST_S * 2 ** min(attempt, 20))
+    ceiling = min(max_s, BACKOFF_FIRST_S * 2 ** min(attempt, 20))
     return max(0.05, rng.uniform(0.0, ceiling))
 
 
@@ -94,8 +94,10 @@ class Connection:
         will: tuple[str, bytes] | None = None,
         rng: random.Random | None = None,
         group: Group | None = None,
+        backoff_max_s: float = BACKOFF_MAX_S,
     ) -> None:
         self._broker = broker
+        self._backoff_max_s = backoff_max_s
         self._client_id = client_id
         self._subscriptions = list(subscriptions)
         self._on_message = on_message
@@ -158,7 +160,7 @@ class Connection:
                 self._other_version()
             self._up.clear()
             self._client = None
-            self._stop.wait(backoff_s(attempt, self._rng))
+            self._stop.wait(backoff_s(attempt, self._rng, self._backoff_max_s))
             attempt += 1
 
     def _connect(self, client: Client) -> bool:

@@ -4,9 +4,10 @@ import secrets
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 from sqlite_utils import Database
@@ -16,6 +17,7 @@ from edge.wire import Durable, Refusal, channel_of, encode
 
 _SCHEMA_VERSION = 1
 SHELF_ROWS_MAX = 1000
+READ_BYTES_MAX = 4 * 1024**2  # of payloads in one go
 
 
 class OutboxFull(RuntimeError):
@@ -72,6 +74,11 @@ class Outbox:
         """(rows, payload bytes) that wait."""
         return self._rows, self._bytes
 
+    @property
+    def next_seq(self) -> int:
+        """The number that the next message will get."""
+        return self._next
+
     def put(self, *messages: Durable, within: Callable[[sqlite3.Connection], None] | None = None) -> list[int]:
         """Number the messages and store them in one transaction; returns their seqs.
 
@@ -109,6 +116,26 @@ class Outbox:
             ).fetchall()
         return [Pending(*row) for row in rows if row[0] not in skip][:count]
 
+    def urgencies(self) -> list[int]:
+        """Of what waits, most urgent first."""
+        with self._lock:
+            found: list[int] = []
+            while row := self._db.conn.execute(
+                "select min(urgency) from outbox where urgency > ?", (found[-1] if found else -1,)
+            ).fetchone():
+                if row[0] is None:
+                    return found
+                found.append(int(row[0]))
+        return found
+
+    def oldest(self, urgency: int, count: int, beyond: Collection[int] = ()) -> list[Pending]:
+        """The first messages of one urgency, without those in `beyond`."""
+        return self._some("asc", urgency, count, beyond)
+
+    def newest(self, urgency: int, count: int, beyond: Collection[int] = ()) -> list[Pending]:
+        """The last messages of one urgency, last first, without those in `beyond`."""
+        return self._some("desc", urgency, count, beyond)
+
     def receipted(self, epoch: str, seqs: list[int]) -> int:
         """Delete what the gateway has committed; a receipt of another epoch deletes nothing. Returns how many."""
         if epoch != self.epoch:
@@ -138,6 +165,26 @@ class Outbox:
         """(seq, channel, code, reason) of the newest refused messages, at most SHELF_ROWS_MAX."""
         with self._lock:
             return self._db.conn.execute("select seq, channel, code, reason from shelf order by seq").fetchall()
+
+    def _some(self, way: Literal["asc", "desc"], urgency: int, count: int, beyond: Collection[int]) -> list[Pending]:
+        if count <= 0:
+            return []
+        sql = f"select seq, size_bytes from outbox where urgency = ? order by seq {way} limit ?"
+        with self._lock:
+            rows = self._db.conn.execute(sql, (urgency, count + len(beyond))).fetchall()
+            wanted: list[int] = []
+            size = 0
+            for seq, length in rows:
+                if len(wanted) >= count or (wanted and size + length > READ_BYTES_MAX):
+                    break
+                if seq not in beyond:
+                    wanted.append(seq)
+                    size += length
+            marks = ",".join("?" * len(wanted))
+            found = self._db.conn.execute(
+                f"select seq, channel, payload from outbox where seq in ({marks}) order by seq {way}", wanted
+            ).fetchall()
+        return [Pending(*row) for row in found]
 
     def _number(self, messages: Iterable[Durable]) -> tuple[list[Durable], list[bytes]]:
         numbered = [

@@ -94,11 +94,12 @@ class Street:
         """The composed picture of what stands at that second, without movers."""
         return self._still(self._things(t_s)[0]).copy()
 
-    def view(self, camera: Camera, t_s: float) -> tuple[Image, list[Seen]]:
+    def view(self, camera: Camera, t_s: float, without: frozenset[str] = frozenset()) -> tuple[Image, list[Seen]]:
         """The same street at the same second from anywhere, such as a drone: picture (H, W, 3) uint8 BGR and
-        truth. About 0.5 s."""
+        truth. `without` leaves things out by id. About 0.5 s."""
         still, movers = self._things(t_s)
-        layers = compose(backdrop(self.atlas, camera, self.light, 1.5), still + movers, camera, self.light)
+        things = [thing for thing in still + movers if thing.id not in without]
+        layers = compose(backdrop(self.atlas, camera, self.light, 1.5), things, camera, self.light)
         image = daylight(self.seed, t_s).apply(layers.image)
         grain = Grain(camera.width, camera.height, self.seed)
         return grain.apply(defocus(image, 0.5), round(t_s * 1000)), _told(layers)

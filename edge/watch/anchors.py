@@ -1,6 +1,7 @@
 """Whether known places still look as they did when the network last saw their things: no network needed for those."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -16,17 +17,21 @@ DIFFERS = 2  # pictures in a row: who walks past is gone by then
 FLAT_STD = 2.0  # grey levels: less is nothing to compare
 
 Crop = NDArray[np.float32]
+Verdict = Literal["seen", "missed", "hidden"]
 
 
 @dataclass
 class Anchor:
-    """One place: how it looked at the network's last sight of the thing, and how often the network looked there."""
+    """One place: how it looked at the network's last sight of the thing, and how often the network looked there.
+    `verdict`: what the last look said, `times` that many looks in a row."""
 
     box: Box
     crop: Crop | None = None
     looks: int = 0
     looked_s: float = float("-inf")
     differs: int = 0
+    verdict: Verdict = "missed"
+    times: int = 0
 
     @property
     def confirmed(self) -> bool:
@@ -40,11 +45,14 @@ class Anchor:
         self.differs = 0 if same else self.differs + 1
         return same
 
-    def saw(self, luma: Grey, box: Box, mono_s: float, found: bool) -> None:
-        """The network looked at the place; `found`: it saw the thing, so this is how it looks now."""
+    def saw(self, luma: Grey, box: Box, mono_s: float, verdict: Verdict) -> None:
+        """The network looked at the place: seen, then this is how the thing looks now; missed in clear view; or hidden
+        by somebody in front."""
         self.looks += 1
         self.looked_s = mono_s
-        if found:
+        self.times = self.times + 1 if verdict == self.verdict else 1
+        self.verdict = verdict
+        if verdict == "seen":
             self.box, self.crop, self.differs = box, crop_of(luma, box), 0
 
 

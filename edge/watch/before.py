@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import cv2
@@ -75,6 +75,14 @@ class BeforePictures:
             if past is not None:
                 self._held[spot.spot_id] = _Held(spot.first_seen, past)
         self._limit()
+
+    def shift(self, by: timedelta) -> None:
+        """The wall clock was set (`PlaceMemory.shift`): before stays before."""
+        moved = {
+            past: replace(past, at=past.at + by) for past in [*self._recent, *(h.past for h in self._held.values())]
+        }
+        self._recent = deque((moved[past] for past in self._recent), maxlen=KEPT)
+        self._held = {name: _Held(h.first_seen + by, moved[h.past]) for name, h in self._held.items()}
 
     def of(self, spot: Spot) -> Past | None:
         """The picture from before this thing came."""

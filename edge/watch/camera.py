@@ -4,6 +4,7 @@ import random
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -25,12 +26,13 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True)
 class Shot:
-    """A frame with the device's own time: `at` UTC wall clock, `mono_s` monotonic."""
+    """A frame with the device's own time: `at` UTC wall clock, `mono_s` monotonic; `stream_s`: its packet's time."""
 
     picture: Image | Picture
     at: datetime
     mono_s: float
     number: int
+    stream_s: float | None = None
 
     @property
     def image(self) -> Image:
@@ -51,7 +53,7 @@ class Shot:
 class Camera:
     """Reads a Source in a thread of its own, so that one that hangs or fails holds up no other. The queue holds one
     frame: a newer one pushes the older out (counted). `rate`: what is decoded while nobody has called `open`; without
-    it, everything. `reasons`: failures by what they were."""
+    it, everything. `on_shot` gets every decoded frame on the camera's thread. `reasons`: failures by what they were."""
 
     def __init__(
         self,
@@ -61,6 +63,7 @@ class Camera:
         loop: bool = True,
         rng: random.Random | None = None,
         rate: BaseRate | None = None,
+        on_shot: Callable[[Shot], None] | None = None,
     ) -> None:
         self.name = name
         self._source = source
@@ -74,6 +77,7 @@ class Camera:
         self._rate = rate
         self._decoder: TimedDecoder | None = None
         self._decoded_s = 0.0
+        self._on_shot = on_shot
         self._steady = Steady()
         self.counts: Counter[str] = Counter()
         self.reasons: Counter[str] = Counter()
@@ -173,8 +177,10 @@ class Camera:
         at = datetime.now(UTC) - timedelta(seconds=now_s - mono_s)
         with self._lock:
             self.frames += 1
-            self._latest = Shot(frame.picture, at, mono_s, self.frames)
+            shot = self._latest = Shot(frame.picture, at, mono_s, self.frames, frame.stream_s)
             self._lock.notify_all()
+        if self._on_shot is not None:
+            self._on_shot(shot)
 
 
 class _Stoppable(Clock):

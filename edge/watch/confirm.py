@@ -26,6 +26,10 @@ class _Chain:
     def with_now(self, first_us: int, at_us: int) -> int:
         return self._count + self._counts(at_us) if first_us == self._first_us else 1
 
+    def shift(self, by_us: int) -> None:
+        self._first_us += by_us
+        self._last_us = None if self._last_us is None else self._last_us + by_us
+
     def _counts(self, at_us: int) -> bool:
         return self._last_us is None or at_us - self._last_us >= self._every_us
 
@@ -46,6 +50,13 @@ class Confirmations:
         """A sighting was logged."""
         for chain in self._chains.get(spot_id, {}).values():
             chain.add(first_us, at_us)
+
+    def shift(self, spot_ids: Iterable[str], by_us: int) -> None:
+        """The wall clock was set while these places were watched; the log keeps what it holds, so that after a restart
+        counting begins with the first row by the new clock."""
+        for spot_id in spot_ids:
+            for chain in self._chains.get(spot_id, {}).values():
+                chain.shift(by_us)
 
     def forget(self, spot_ids: Iterable[str]) -> None:
         """These places are over; one that comes back is counted from the log."""

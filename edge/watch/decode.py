@@ -17,6 +17,9 @@ STEP_S_UNKNOWN = 0.04  # between packets that carry no time
 GOP_BYTES_MAX = 8 * 1024**2  # of one camera's packets since its last key frame
 SHORT_GOPS = 3  # that many in a row and a stream counts no longer as one with long GOPs
 NEARLY = 0.9  # of base_s: key frames come a little early at times
+WITHHELD_MAX = (
+    250  # pictures in a row, 10 s of 25 a second: a stream that refreshes itself has no key frame to wait for
+)
 
 
 @dataclass(frozen=True)
@@ -32,7 +35,10 @@ class Decoder:
     """One stream's packets -> pictures. Without `rate` every picture; time is the stream's own, jumps taken out.
 
     `open` lets every picture through for a while, also from the middle of a GOP: its packets since the key frame are
-    kept for that (at most GOP_BYTES_MAX). Counts in `counts`: packets skipped, corrupt, gops_cut.
+    kept for that (at most GOP_BYTES_MAX). Counts in `counts`: packets skipped, corrupt, gops_cut; pictures damaged.
+
+    A picture that FFmpeg had to patch up is smeared, and so is what follows from it: none of them is given, up to the
+    next whole key frame. Nobody should have a case for a smear.
     """
 
     def __init__(self, stream: "av.VideoStream", rate: BaseRate | None, counts: "Counter[str] | None" = None) -> None:
@@ -48,6 +54,8 @@ class Decoder:
         self._given_s = float("-inf")
         self._open_s = float("-inf")
         self._short = 0
+        self._damaged = False
+        self._withheld = 0
         self.long_gop = False
         self.now_s = 0.0
         if rate is not None:
@@ -135,9 +143,22 @@ class Decoder:
         for packet in packets:
             self.counts["corrupt"] += packet is not None and packet.is_corrupt
             try:
-                frames += self._context.decode(packet)
-            except av.InvalidDataError:
-                self.counts["corrupt"] += 1
+                frames += self._whole(self._context.decode(packet))
             except av.EOFError:
                 self._context.flush_buffers()
+            except av.FFmpegError:
+                self.counts["corrupt"] += 1
+                self._damaged = True
         return frames
+
+    def _whole(self, frames: Iterable[av.VideoFrame]) -> list[av.VideoFrame]:
+        """Those without damage. After WITHHELD_MAX the rest is believed again."""
+        given: list[av.VideoFrame] = []
+        for frame in frames:
+            self._damaged = frame.is_corrupt or (self._damaged and not frame.key_frame)
+            self._withheld = self._withheld + 1 if self._damaged else 0
+            if self._damaged and self._withheld <= WITHHELD_MAX:
+                self.counts["damaged"] += 1
+            else:
+                given.append(frame)
+        return given

@@ -28,6 +28,7 @@ LIGHT_FOLLOW = 0.1  # what did not change follows the light by so much a picture
 STILL = 0.5  # of the limit: surely no longer changing
 BLOB_CELLS_MIN = 2
 LOOKS = 3  # the network is asked so often about a change before it is taken for known: it overlooks things at times
+KNOWN_SHARE = 0.3
 UPSET_SHARE = 0.4  # of all cells: lights switched, lens covered, camera moved
 
 
@@ -54,6 +55,7 @@ class MotionGate:
         self._now: Floats = np.zeros((1, 1), np.float32)
         self._noise: Floats = self._now
         self._moving: Cells = np.zeros((1, 1), np.bool_)
+        self._other: Cells = self._moving
         self._looks: NDArray[np.uint8] = np.zeros((1, 1), np.uint8)
 
     def add(self, luma: Grey) -> Motion:
@@ -70,7 +72,7 @@ class MotionGate:
         self._noise[quiet] += NOISE_FOLLOW * (step[quiet] - self._noise[quiet])
         self._seen[quiet] += LIGHT_FOLLOW * (now[quiet] - self._seen[quiet])
         self._looks[quiet] = 0
-        self._before, self._moving = now, moving
+        self._before, self._moving, self._other = now, moving, other
         return Motion(moving, _blobs(other & ~_grown(moving) & (step < STILL * limit)))
 
     def looked(self, cells: Cells) -> None:
@@ -81,6 +83,12 @@ class MotionGate:
         known = cells & ~self._moving & (self._looks >= LOOKS)
         self._seen[known] = self._now[known]
         self._looks[known] = 0
+
+    def known(self, box: Box, width: int, height: int) -> bool:
+        """Whether a box, px of the picture (width, height), looks as it did when the network last saw it, but for
+        KNOWN_SHARE of it at most: people walk past all the time."""
+        cells = self.cells(box, width, height)
+        return float((self._moving | self._other)[cells].mean()) <= KNOWN_SHARE if cells.any() else False
 
     def cells(self, box: Box, width: int, height: int) -> Cells:
         """The cells that a box, in px of the picture (width, height), covers."""
@@ -93,7 +101,7 @@ class MotionGate:
 
     def _begin(self, now: Floats) -> None:
         self._before, self._seen = now, now.copy()
-        self._moving = np.zeros(now.shape, np.bool_)
+        self._moving = self._other = np.zeros(now.shape, np.bool_)
         self._noise = np.full(now.shape, NOISE_FIRST, np.float32)
         self._looks = np.zeros(now.shape, np.uint8)
 

@@ -29,12 +29,14 @@ class Care:
 
 @dataclass(frozen=True)
 class Plan:
-    """For one picture. `regions` px; `unchanged`: ids of spots whose place looks as it did; `open`: something new has
-    come to stay; `upset`: the view itself must be looked at."""
+    """For one picture. `regions` px; `unchanged`: ids of spots whose place looks as it did; `absent`: of those that the
+    network did not find again and whose place has not changed since; `open`: something new has come to stay; `upset`:
+    the view itself must be looked at."""
 
     whole: bool = True
     regions: tuple[Box, ...] = ()
     unchanged: frozenset[str] = frozenset()
+    absent: frozenset[str] = frozenset()
     open: bool = False
     upset: bool = False
 
@@ -66,7 +68,7 @@ class Lookout:
         """`luma` (H, W) uint8; `whole`: the whole picture is needed anyway, for a candidate or a check."""
         motion = self._gate.add(luma)
         new = boxes_of(motion.settled, luma.shape[1], luma.shape[0])
-        unchanged, doubtful = self._judged(spots, luma, mono_s)
+        unchanged, absent, doubtful = self._judged(spots, luma, mono_s)
         opens = bool(new or any(not self._anchors[s].confirmed for s in doubtful)) and not motion.upset
         opens = opens and self.care.open_s > 0 and mono_s - self._opened_s >= self.care.rest_s
         self._opened_s = mono_s if opens else self._opened_s
@@ -74,15 +76,25 @@ class Lookout:
         whole = whole or motion.upset or self._stale(mono_s) or self._large(regions, luma)
         self.counts["opened"] += opens
         self.counts["whole" if whole else "regions" if regions else "idle"] += 1
-        return Plan(whole, () if whole else regions, unchanged, opens, motion.upset)
+        return Plan(whole, () if whole else regions, unchanged, absent, opens, motion.upset)
 
-    def done(self, plan: Plan, luma: Grey, spots: Iterable[Spot], seen: frozenset[str], mono_s: float) -> None:
-        """The network has looked as planned; `seen`: the spots that it found in this picture."""
+    def done(
+        self,
+        plan: Plan,
+        luma: Grey,
+        spots: Iterable[Spot],
+        seen: frozenset[str],
+        mono_s: float,
+        hidden: frozenset[str] = frozenset(),
+    ) -> None:
+        """The network has looked as planned; `seen`: the spots that it found in this picture; `hidden`: those that
+        somebody stands in front of."""
         spots = list(spots)
         for spot in spots:
             if plan.sees(spot.box) or spot.spot_id in seen:
                 anchor = self._anchors.setdefault(spot.spot_id, Anchor(spot.box))
-                anchor.saw(luma, spot.box, mono_s, spot.spot_id in seen)
+                name = spot.spot_id
+                anchor.saw(luma, spot.box, mono_s, "seen" if name in seen else "hidden" if name in hidden else "missed")
         kept = {spot.spot_id for spot in spots}
         self._anchors = {name: anchor for name, anchor in self._anchors.items() if name in kept}
         height, width = luma.shape
@@ -92,18 +104,25 @@ class Lookout:
             self._whole_s = mono_s
             self._wholes += 1
 
-    def _judged(self, spots: Sequence[Spot], luma: Grey, mono_s: float) -> tuple[frozenset[str], dict[str, Box]]:
-        """(spots that look as they did, spots that the network should look at)."""
+    def _judged(
+        self, spots: Sequence[Spot], luma: Grey, mono_s: float
+    ) -> tuple[frozenset[str], frozenset[str], dict[str, Box]]:
+        """(spots that look as they did, spots that are still not to be seen, spots that the network should look at)."""
         unchanged: set[str] = set()
+        absent: set[str] = set()
         doubtful: dict[str, Box] = {}
         for spot in spots:
             anchor = self._anchors.setdefault(spot.spot_id, Anchor(spot.box))
             same = anchor.as_before(luma)
-            if not anchor.confirmed or mono_s - anchor.looked_s >= self.care.place_s or anchor.differs >= DIFFERS:
+            holds = anchor.verdict != "seen" and anchor.times >= LOOKS  # until the gate sees something settle there
+            old = mono_s - anchor.looked_s >= self.care.place_s
+            if old or not (holds or (anchor.confirmed and anchor.differs < DIFFERS)):
                 doubtful[spot.spot_id] = spot.box
             if same and anchor.confirmed:
                 unchanged.add(spot.spot_id)
-        return frozenset(unchanged), doubtful
+            elif holds and anchor.verdict == "missed" and self._gate.known(spot.box, luma.shape[1], luma.shape[0]):
+                absent.add(spot.spot_id)
+        return frozenset(unchanged), frozenset(absent), doubtful
 
     def _regions(self, wanted: list[Box], spots: Sequence[Spot], luma: Grey) -> tuple[Box, ...]:
         """With what stands around them; a known thing is never cut, and no two overlap."""

@@ -7,12 +7,15 @@ import cv2
 import numpy as np
 
 from detectors import Detections, Detector
+from detectors.base import TakesSheets
 from edge.watch.boxes import Box, covered
 from edge.watch.picture import Image
 
 GAP_PX = 12  # between regions: grey, so that nothing seems to reach across
 GREY = 114  # what letterboxes are filled with
-SHAPE = 9 / 16  # of a sheet: most cameras' own, so that no other input shape has to be compiled
+SHAPE = 9 / 16  # of a full sheet: most cameras' own
+RUN_PX = 20_000  # what starting a run costs, in pixels of a sheet
+STEP_PX = 32  # what networks stride by: sheets grow in these steps
 CUT_PX = 2.0  # a box this near to a region's edge is of a thing that goes on outside it
 INSIDE_MIN = 0.8
 
@@ -37,13 +40,19 @@ class _Cell:
     height: int
 
 
+_Sized = tuple[int, int, float, int, tuple[int, int, int, int]]  # height, width, scale on the sheet; want, region
+
+
 def detect_all(detector: Detector, wants: Sequence[Want], side_px: int) -> list[Detections]:
     """Detections of each want in its own picture's px. `side_px`: the network's input; regions are shrunk as the whole
     picture would be, so that things have the size that they have there."""
     wholes = [i for i, want in enumerate(wants) if not want.regions]
-    cells, sheets = _laid([(i, want) for i, want in enumerate(wants) if want.regions], side_px)
-    pictures = [wants[i].image for i in wholes] + [_sheet(wants, cells, s, side_px) for s in range(sheets)]
-    found = detector.detect_batch(pictures) if pictures else []
+    cells = _packed([(i, want) for i, want in enumerate(wants) if want.regions], side_px)
+    trimmed = isinstance(detector, TakesSheets)
+    sheets = [_sheet(wants, cells, s, side_px, trimmed) for s in range(_count(cells))]
+    found = detector.detect_batch([wants[i].image for i in wholes]) if wholes else []
+    if sheets:
+        found += detector.detect_sheets(sheets) if isinstance(detector, TakesSheets) else detector.detect_batch(sheets)
     out = [Detections.empty(detector.names) for _ in wants]
     for i, of_whole in zip(wholes, found, strict=False):
         out[i] = of_whole
@@ -53,24 +62,50 @@ def detect_all(detector: Detector, wants: Sequence[Want], side_px: int) -> list[
     return out
 
 
-def _laid(wants: list[tuple[int, Want]], side_px: int) -> tuple[list[_Cell], int]:
-    """Shelves from top to bottom, the tallest regions first. Returns the cells and how many sheets they need."""
+def _packed(wants: list[tuple[int, Want]], side_px: int) -> list[_Cell]:
+    """Laid so that the sheets, each trimmed to what lies on it, have the least area: that is what a run costs."""
     sized = [
         (*_size(region, want, side_px), i, region)
         for i, want in wants
         for region in (_whole_px(r) for r in want.regions)
     ]
-    limit = (side_px, round(side_px * SHAPE))
+    sized.sort(key=lambda one: (-one[0], one[3], one[4]))
+    widest = max((one[1] for one in sized), default=side_px)
+    widths = [*range(_steps(widest), side_px, STEP_PX), side_px]
+    return min((_laid(sized, width, round(side_px * SHAPE)) for width in widths), key=_price)
+
+
+def _laid(sized: list[_Sized], width_px: int, height_px: int) -> list[_Cell]:
+    """Shelves from top to bottom, the tallest regions first."""
     cells: list[_Cell] = []
     sheet, x, y, shelf = 0, 0, 0, 0
-    for height, width, scale, i, region in sorted(sized, key=lambda one: (-one[0], one[3], one[4])):
-        if x + width > limit[0]:
+    for height, width, scale, i, region in sized:
+        if x + width > width_px:
             x, y, shelf = 0, y + shelf + GAP_PX, 0
-        if y + height > limit[1]:
+        if y + height > height_px:
             sheet, x, y, shelf = sheet + 1, 0, 0, 0
         cells.append(_Cell(i, region, scale, sheet, x, y, width, height))
         x, shelf = x + width + GAP_PX, max(shelf, height)
-    return cells, sheet + 1 if cells else 0
+    return cells
+
+
+def _count(cells: Sequence[_Cell]) -> int:
+    return max((cell.sheet for cell in cells), default=-1) + 1
+
+
+def _extent(cells: Sequence[_Cell], sheet: int) -> tuple[int, int]:
+    """(height, width) px of what lies on a sheet, in whole steps."""
+    on = [cell for cell in cells if cell.sheet == sheet]
+    return _steps(max(c.y + c.height for c in on)), _steps(max(c.x + c.width for c in on))
+
+
+def _price(cells: Sequence[_Cell]) -> int:
+    """Pixels that the network runs over, and what a run costs beyond them."""
+    return sum(height * width + RUN_PX for height, width in (_extent(cells, s) for s in range(_count(cells))))
+
+
+def _steps(px: int) -> int:
+    return -(-px // STEP_PX) * STEP_PX
 
 
 def _size(region: tuple[int, int, int, int], want: Want, side_px: int) -> tuple[int, int, float]:
@@ -85,8 +120,9 @@ def _whole_px(box: Box) -> tuple[int, int, int, int]:
     return x1, y1, max(x1 + 1, round(box[2])), max(y1 + 1, round(box[3]))
 
 
-def _sheet(wants: Sequence[Want], cells: list[_Cell], number: int, side_px: int) -> Image:
-    sheet = np.full((round(side_px * SHAPE), side_px, 3), GREY, np.uint8)
+def _sheet(wants: Sequence[Want], cells: list[_Cell], number: int, side_px: int, trimmed: bool) -> Image:
+    shape = _extent(cells, number) if trimmed else (round(side_px * SHAPE), side_px)
+    sheet = np.full((*shape, 3), GREY, np.uint8)
     for cell in (c for c in cells if c.sheet == number):
         x1, y1, x2, y2 = cell.region
         part = np.ascontiguousarray(wants[cell.want].image[y1:y2, x1:x2])

@@ -21,6 +21,11 @@ class Picture:
         self._frame = frame
 
     @property
+    def frame(self) -> av.VideoFrame:
+        """As the decoder gave it; many share it, so nobody writes into it."""
+        return self._frame
+
+    @property
     def size(self) -> tuple[int, int]:
         """(height, width) px."""
         return self._frame.height, self._frame.width

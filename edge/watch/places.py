@@ -3,7 +3,7 @@
 import secrets
 from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
 from edge.watch.boxes import Box, area, around, covered, iou, mean, one_above_other, overlap
@@ -85,12 +85,14 @@ class Spot:
 
 @dataclass
 class Change:
-    """What one frame changed. `due`: those of `seen` that may be filed now, as far as the picture tells."""
+    """What one frame changed. `due`: those of `seen` that may be filed now, as far as the picture tells; `hidden`:
+    those that somebody stands in front of."""
 
     seen: list[Spot] = field(default_factory=list)
     due: list[Spot] = field(default_factory=list)
     gone: list[Spot] = field(default_factory=list)
     forgotten: list[Spot] = field(default_factory=list)
+    hidden: list[Spot] = field(default_factory=list)
 
 
 class PlaceMemory:
@@ -111,12 +113,14 @@ class PlaceMemory:
         size: tuple[int, int],
         looked: Callable[[Box], bool] | None = None,
         unchanged: Container[str] = frozenset(),
+        absent: Container[str] = frozenset(),
     ) -> Change:
         """Take one frame's sightings. `blockers`: people and vehicles; `size`: (width, height) in pixels.
 
         `looked`: where the network looked, everywhere without it: elsewhere nothing was missed. `unchanged`: ids of
         spots whose place looks as it did at the last sighting: they are still there, which is no new evidence of what
-        they are, so only time goes on for them."""
+        they are, so only time goes on for them. `absent`: ids of spots that were looked for in vain, and nothing has
+        changed there since: they are still not there."""
         step_s = self._step(mono_s)
         change = Change()
         pairs, fresh = self._match(one_each(sightings))
@@ -130,12 +134,19 @@ class PlaceMemory:
                 spot.looks += looked is None or looked(spot.box)  # overlooked: less present, not less there
             elif looked is None or looked(spot.box):
                 self._miss(spot, blockers, step_s, change)
+            elif spot.spot_id in absent:
+                self._unseen(spot, step_s, change)
         change.seen = [spot for spot, _ in pairs]
         self._weigh(seen, blockers, step_s)
         self.spots += change.seen[len(pairs) - len(fresh) :]
         may = {spot.spot_id for spot in standing(self.spots)}
         change.due = [s for s in change.seen if s.state == "watching" and s.spot_id in may]
         return change
+
+    def shift(self, by: timedelta) -> None:
+        """The wall clock was set: the same moments by the new clock, so that no dwell grows or shrinks by the step."""
+        for spot in self.spots:
+            spot.first_seen, spot.last_seen = spot.first_seen + by, spot.last_seen + by
 
     def end(self, spot_id: str) -> Spot | None:
         """A check found the place cleared: forget the thing, so that the next one there is a new event."""
@@ -193,8 +204,12 @@ class PlaceMemory:
 
     def _miss(self, spot: Spot, blockers: Sequence[Blocker], step_s: float, change: Change) -> None:
         if any(covered(spot.box, by.box) > self.habits.covered_max for by in blockers):
+            change.hidden.append(spot)
             return
         spot.looks += 1
+        self._unseen(spot, step_s, change)
+
+    def _unseen(self, spot: Spot, step_s: float, change: Change) -> None:
         spot.unseen_s += step_s
         if spot.unseen_s < self._patience_s(spot):
             return

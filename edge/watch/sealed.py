@@ -15,12 +15,13 @@ from edge.watch.source import Image
 MediaType = Literal["image/jpeg", "video/mp4"]
 TRIM_TO = 0.95  # of the budget, so that deletions come in batches and one record names many
 NAMES_MAX = 100  # of one batch: a record has a limit
+HELD = 3  # the newest files make no room: they may be the same candidate's frame, crop and picture from before
 
 
 class Sealed:
     """Readable by the device's owner alone (0600 in 0700). Over `bytes_max` the oldest are deleted first; with less
-    than `free_bytes_min` left on the disk the oldest make room, and when that does not help nothing is kept (OSError),
-    so that the outbox always has room. `deleting` is told the names before they go."""
+    than `free_bytes_min` left on the disk the oldest make room; when that cannot help none goes, and nothing is kept
+    (OSError), so that the outbox always has room. `deleting` is told the names before they go."""
 
     def __init__(self, folder: Path, bytes_max: int, free_bytes_min: int = 0) -> None:
         self._folder = folder
@@ -58,7 +59,8 @@ class Sealed:
     def _make_room(self, size: int) -> None:
         if self._free() - size >= self._free_min:
             return
-        self._delete(self._oldest(self._free_min + size - self._free()))
+        if (short := self._free_min + size - self._free()) <= sum(list(self._sizes.values())[:-HELD]):
+            self._delete(self._oldest(short))
         free = self._free()
         if free - size < self._free_min:
             words = f"No space left: {free} bytes are free on the disk, {self._free_min} have to stay so"

@@ -12,6 +12,7 @@ import numpy as np
 
 from edge.watch.decode import Decoder, Packet
 from edge.watch.picture import Grey, Image, Picture, bgr_of, luma_of
+from edge.watch.units import whole
 
 __all__ = ["Clock", "Frame", "Grey", "Image", "Source", "SourceError", "Transport", "check", "pace"]
 Transport = Literal["tcp", "udp"]
@@ -47,10 +48,11 @@ class SourceError(RuntimeError):
 
 @dataclass(frozen=True)
 class Frame:
-    """One picture. `media_s` seconds since the source's own beginning."""
+    """One picture. `media_s` seconds since the source's own beginning; `stream_s` its packet's own."""
 
     picture: Image | Picture
     media_s: float
+    stream_s: float | None = None
 
     @property
     def image(self) -> Image:
@@ -127,6 +129,8 @@ def _video(source: Source, decoding: "Decoding") -> Iterator[Frame]:
                 raise SourceError(f"{spec}: has no video stream; give a file or camera with pictures", "no_video")
             stream = container.streams.video[0]
             stream.thread_type = "SLICE" if source.live else "AUTO"
+            if source.live:
+                stream.codec_context.thread_count = 1  # with more, FFmpeg does not tell which pictures it patched up
             yield from _decoded(source, container, stream, decoding(stream))
     except (av.FFmpegError, OSError) as error:
         raise SourceError(f"{spec}: {_words(spec, error)}", _reason(error)) from error
@@ -137,16 +141,23 @@ def _decoded(
 ) -> Iterator[Frame]:
     first: float | None = None
     came_s = time.monotonic()
-    for number, packet in enumerate(container.demux(stream)):
-        if source.on_packet is not None and packet.size:
-            source.on_packet(packet)
+    packets: Iterator[Packet] = container.demux(stream)
+    packets = whole(packets, stream) if source.live else packets
+    for number, packet in enumerate(_offered(source, packets)):
         for frame in decoder.feed(packet):
             at = frame.time if frame.time is not None else number / FPS_WITHOUT_PTS
             first = at if first is None else first
-            yield Frame(Picture(frame), at - first)
+            yield Frame(Picture(frame), at - first, frame.time)
             came_s = time.monotonic()
         if source.live and time.monotonic() - came_s > NO_PICTURE_S:
             raise SourceError(f"{source.spec}: sends data but no picture for {NO_PICTURE_S:.0f} s", "no_picture")
+
+
+def _offered(source: Source, packets: Iterator[Packet]) -> Iterator[Packet]:
+    for packet in packets:
+        if source.on_packet is not None and packet.size:
+            source.on_packet(packet)
+        yield packet
 
 
 def _reason(error: Exception) -> str:

@@ -6,28 +6,25 @@ from nicegui import run, ui
 
 from gateway.console import words
 from gateway.console.panels import Panel, Row, picture, text
+from gateway.console.visit import NotAllowed, Visit
 from gateway.decide import Cause, Decider, NotDecided
 
-NAME_CHARS_MAX = 128
 REASON_CHARS_MAX = 2000
 
 
 class Desk:
-    """The panel with one dialog for rejections. There are no accounts yet: a person says who they are."""
+    """The panel with one dialog for rejections; who decides is asked of the visit at every step."""
 
-    def __init__(self, decider: Decider) -> None:
+    def __init__(self, decider: Decider, visit: Visit) -> None:
         self._decider = decider
-        self._case_id = ""
-        self._panel = Panel("待确认", "Waiting for a decision", "zm-desk", self._draw, "— 无 none —", self._who)
+        self._visit = visit
+        self._row: Row = {}
+        self._panel = Panel("待确认", "Waiting for a decision", "zm-desk", self._draw, "— 无 none —")
         self._dialog = self._rejection()
 
     def show(self, rows: list[Row]) -> None:
         """Draw if something changed; an open dialog stays open."""
         self._panel.show(rows)
-
-    def _who(self) -> None:
-        label, most = "姓名 your name", f"maxlength={NAME_CHARS_MAX}"
-        self._name = ui.input(label).props(f"dense outlined {most}").classes("zm-name").mark("desk-name")
 
     def _draw(self, rows: list[Row]) -> None:
         for row in rows:
@@ -40,23 +37,24 @@ class Desk:
                         text(words.local_time(row["received_at"]), "zm-time")
                     text(f"{row['class_code']} · {row['label']} · {row['score']:.0%}", "zm-main")
                     text(f"{row['case_id']} · {row['device']}/{row['camera']}", "zm-sub")
-                    self._buttons(row["case_id"])
+                    self._buttons(row)
 
-    def _buttons(self, case_id: str) -> None:
+    def _buttons(self, row: Row) -> None:
         async def file() -> None:
-            await self._send(lambda person: self._decider.file(case_id, person))
+            await self._send(row, lambda person: self._decider.file(row["case_id"], person))
 
-        def reject() -> None:
-            if self._person():
-                self._case_id = case_id
-                self._title.set_text(f"不予立案 Do not file · {case_id}")
+        async def reject() -> None:
+            if await self._person(row):
+                self._row = row
+                self._title.set_text(f"不予立案 Do not file · {row['case_id']}")
                 self._reason.set_value("")
                 self._cause.set_value(None)
                 self._dialog.open()
 
         with ui.element("div").classes("zm-buttons"):
-            ui.button("立案 File", on_click=file).props("dense unelevated no-caps color=teal-8")
-            ui.button("不予立案 Reject", on_click=reject).props("dense outline no-caps color=red-8")
+            ui.button("立案 File", on_click=file).props("dense unelevated no-caps color=teal-9")
+            ui.button("不予立案 Reject", on_click=reject).props("dense outline no-caps color=red-9")
+            ui.link("详情 case", f"/case/{row['case_id']}").classes("zm-link")
 
     def _rejection(self) -> ui.dialog:
         with ui.dialog() as dialog, ui.card():
@@ -70,23 +68,25 @@ class Desk:
         return dialog
 
     async def _reject(self) -> None:
-        case_id, reason = self._case_id, str(self._reason.value or "").strip()
+        row, reason = self._row, str(self._reason.value or "").strip()
         cause: Cause | None = self._cause.value
         if cause is None:
             ui.notify("请选择情形 choose what it was", type="warning")
         elif not reason:
             ui.notify("请填写理由 give a reason", type="warning")
-        elif await self._send(lambda person: self._decider.reject(case_id, person, cause, reason)):
+        elif await self._send(row, lambda person: self._decider.reject(row["case_id"], person, cause, reason)):
             self._dialog.close()
 
-    def _person(self) -> str:
-        name = str(self._name.value or "").strip()
-        if not name:
-            ui.notify("请先填写姓名 first write your name", type="warning")
-        return name
+    async def _person(self, row: Row) -> str:
+        """Who this is, "" for nobody who may; the page says why."""
+        try:
+            return str(await run.io_bound(self._visit.need, "case.decide", row))
+        except NotAllowed as error:
+            ui.notify(str(error), type="warning")
+            return ""
 
-    async def _send(self, decide: Callable[[str], None]) -> bool:
-        person = self._person()
+    async def _send(self, row: Row, decide: Callable[[str], None]) -> bool:
+        person = await self._person(row)
         if not person:
             return False
         try:

@@ -36,7 +36,7 @@ class Panel:
                 text(english, "zm-en")
             if head is not None:
                 head()
-            self._body = ui.element("div").classes("zm-body")
+            self._body = ui.element("div").classes("zm-body").props(f'tabindex=0 role=region aria-label="{english}"')
 
     def show(self, rows: list[Row]) -> None:
         """Draw if something changed."""

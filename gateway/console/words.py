@@ -1,5 +1,7 @@
 """Words and colours of the console: Chinese and English side by side."""
 
+from datetime import datetime, timedelta
+
 COUNTS: tuple[tuple[str, str, str], ...] = (
     ("candidates", "候选", "Candidates"),
     ("incidents", "事件", "Incidents"),
@@ -63,3 +65,84 @@ def local_time(text: str) -> str:
         return "—"
     hour = (int(text[11:13]) + 8) % 24
     return f"{hour:02d}{text[13:19]}"
+
+
+def beijing_hour(text: str) -> int:
+    """UTC text -> the hour in Asia/Shanghai."""
+    return (int(text[11:13]) + 8) % 24
+
+
+def local_stamp(text: str) -> str:
+    """UTC text -> Asia/Shanghai `MM-DD HH:MM:SS`; a dash for none."""
+    if len(text) < 19:
+        return "—"
+    at = datetime.fromisoformat(text[:19]) + timedelta(hours=8)
+    return at.strftime("%m-%d %H:%M:%S")
+
+
+STATES: dict[str, tuple[str, str]] = {
+    "reported": ("上报", "reported"),
+    "verifying": ("待核实", "being verified"),
+    "to_file": ("待立案", "to be filed"),
+    "taken": ("已受理", "taken over"),
+    "found": ("发现", "found"),
+    "filed": ("立案", "filed"),
+    "rejected": ("不予立案", "not filed"),
+    "dispatched": ("派遣", "dispatched"),
+    "handling": ("处置中", "being disposed of"),
+    "suspended": ("挂账", "suspended"),
+    "disposed": ("已处置", "disposed of"),
+    "checking": ("核查中", "being checked"),
+    "rework": ("返工", "rework"),
+    "needs_person": ("待人工", "waits for a person"),
+    "closed": ("结案", "closed"),
+    "force_closed": ("强制结案", "closed by order"),
+    "cancelled": ("作废", "cancelled"),
+}
+STEPS: dict[str, tuple[str, str]] = {
+    **STATES,
+    "verify_requested": ("派人核实", "collector sent"),
+    "verified": ("核实", "verified"),
+    "accepted": ("接单", "accepted"),
+    "arrived": ("到场", "arrived"),
+    "returned": ("退回", "returned"),
+    "fed_back": ("反馈", "fed back"),
+    "check_requested": ("核查请求", "check asked for"),
+    "check_unanswered": ("核查无应答", "check unanswered"),
+    "verdict": ("核查结论", "verdict"),
+    "verdict_late": ("迟到的结论", "late verdict"),
+    "decided": ("人工决定", "decided"),
+    "resumed": ("恢复", "taken up again"),
+    "extended": ("延期", "extended"),
+    "appealed": ("申诉", "appealed"),
+    "appeal_passed": ("申诉初审通过", "appeal passed once"),
+    "appeal_granted": ("申诉通过", "appeal granted"),
+    "appeal_refused": ("申诉驳回", "appeal refused"),
+}
+PICTURES: dict[str, tuple[str, str]] = {
+    "before": ("之前", "before"),
+    "frame": ("现在", "now"),
+    "crop": ("目标", "the thing"),
+    "after": ("处置后", "after disposal"),
+    "look": ("核查", "look of a check"),
+}
+REASONS: tuple[tuple[str, str, str], ...] = (
+    ("false_alarm", "误报：没有此类物体", "false alarm: nothing of the kind is there"),
+    ("permitted", "属实但合法", "it is there, and allowed"),
+    ("other", "其他", "other"),
+)
+KIND: dict[str, tuple[str, str]] = {
+    "kiosk": ("岗亭", "kiosk"),
+    "handset": ("处置通", "handset"),
+    "drone": ("无人机", "drone"),
+}
+STANDING: dict[str, tuple[str, str]] = {
+    "invited": ("已邀请", "invited"),
+    "active": ("有效", "active"),
+    "revoked": ("已吊销", "revoked"),
+}
+UNITS: dict[str, tuple[str, str]] = {
+    "urgent_hour": ("紧急工作时", "urgent hours"),
+    "hour": ("工作时", "working hours"),
+    "day": ("工作日", "working days"),
+}

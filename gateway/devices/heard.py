@@ -42,22 +42,26 @@ class Tally:
 
     def write(self, tx: sa.Connection, bulk: Bulk, now: str) -> None:
         """Into the devices table; tells the feed who came and who went."""
-        for device in sorted({*self._counts, *self._values}):
-            if DEVICE.fullmatch(device):
-                self._write_one(tx, bulk, device, now)
+        names = sorted(name for name in {*self._counts, *self._values} if DEVICE.fullmatch(name))
+        if not names:
+            return
+        found = tx.execute(sa.select(devices).where(devices.c.device.in_(names))).mappings()
+        old = {row["device"]: dict(row) for row in found}
+        new = [name for name in names if name not in old]
+        if new:
+            room = DEVICES_MAX - (tx.scalar(sa.select(sa.func.count()).select_from(devices)) or 0)
+            new = new[: max(0, room)]
+        changed = {name: self._changed(old.get(name) or _new_row(name, now), now) for name in (*old, *new)}
+        _write_all(tx, [changed[name] for name in old], [changed[name] for name in new])
+        for name, row in changed.items():
+            if row["online"] != (old[name]["online"] if name in old else None):
+                _tell(bulk, name, row["kind"], row["online"], now)
 
-    def _write_one(self, tx: sa.Connection, bulk: Bulk, device: str, now: str) -> None:
-        known = tx.execute(sa.select(devices).where(devices.c.device == device)).mappings().first()
-        old = _new_row(device, now) if known is None else dict(known)
-        if known is None:
-            if (tx.scalar(sa.select(sa.func.count()).select_from(devices)) or 0) >= DEVICES_MAX:
-                return
-            tx.execute(sa.insert(devices), old)
-        values: dict[str, Any] = {**self._values[device], "last_heard": self._heard(device, old["last_heard"], now)}
-        values |= {name: devices.c[name] + count for name, count in self._counts[device].items()}
-        tx.execute(sa.update(devices).where(devices.c.device == device).values(values))
-        if values.get("online", old["online"]) != old["online"]:
-            _tell(bulk, device, values["kind"], values["online"], now)
+    def _changed(self, old: dict[str, Any], now: str) -> dict[str, Any]:
+        """The whole row as it is now. Counted here, since nobody else writes while this transaction does."""
+        name = old["device"]
+        counts = {count: old[count] + by for count, by in self._counts[name].items()}
+        return {**old, **self._values[name], **counts, "last_heard": self._heard(name, old["last_heard"], now)}
 
     def _heard(self, device: str, before: str, now: str) -> str:
         only_stale = device in self._stale and not self._counts[device]
@@ -86,6 +90,24 @@ def _new_row(device: str, now: str) -> dict[str, Any]:
         "last_heard": "",
         **counts,
     }
+
+
+def _write_all(tx: sa.Connection, old: list[dict[str, Any]], new: list[dict[str, Any]]) -> None:
+    """Rows that are there and rows that are not, one statement each."""
+    rows = [{name: value for name, value in row.items() if name != "health"} for row in (*old, *new)]
+    if old:
+        _update(tx, rows[: len(old)])
+    if new:
+        tx.execute(sa.insert(devices), rows[len(old) :])
+    said = [{"device": row["device"], "health": row["health"]} for row in (*old, *new) if row.get("health") is not None]
+    if said:
+        _update(tx, said)
+
+
+def _update(tx: sa.Connection, rows: list[dict[str, Any]]) -> None:
+    values: dict[str, Any] = {name: sa.bindparam(name) for name in rows[0] if name != "device"}
+    change = sa.update(devices).where(devices.c.device == sa.bindparam("_device")).values(values)
+    tx.execute(change, [{"_device": row["device"], **row} for row in rows])
 
 
 def _tell(bulk: Bulk, device: str, kind: str, is_online: bool, now: str) -> None:

@@ -131,7 +131,7 @@ def _check(settings: PeopleSettings, name: str, roles: Sequence[str]) -> None:
     if not NAME.fullmatch(name):
         raise NotDone(f"'{name[:64]}' is no operator's name; 2 to 64 letters, digits, '.', '-', '_' or '@'")
     for role in roles:
-        if role not in settings.roles:
-            raise NotDone(f"there is no role '{role[:64]}'; there are {', '.join(sorted(settings.roles))}")
+        if fault := settings.misplaced(role):
+            raise NotDone(fault)
     if not roles:
         raise NotDone(f"{name}: give at least one role of {', '.join(sorted(settings.roles))}")

@@ -11,11 +11,13 @@ import msgspec
 from fastapi import FastAPI, HTTPException, Query, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import Response
+from starlette.requests import HTTPConnection
 
 from gateway.counters import Counters
 from gateway.database import Database
 from gateway.people import ledger
 from gateway.people.passwords import TooWeak
+from gateway.people.places import CITY
 from gateway.people.sessions import People, Refused, Session
 from gateway.people.settings import PeopleSettings
 from gateway.tries import Tries, body_of
@@ -50,12 +52,17 @@ class Door:
         self._settings = settings
         self._told: OrderedDict[tuple[str, str], None] = OrderedDict()
 
-    def who(self, request: Request) -> Session | None:
-        """Who is signed in, None for nobody."""
-        token = request.cookies.get(COOKIE, "")
-        return self.people.session(token) if token else None
+    @property
+    def required(self) -> bool:
+        """Whether anybody has to sign in at all."""
+        return self._settings.required
 
-    def need(self, request: Request, permission: str) -> Session:
+    def who(self, request: HTTPConnection, by_hand: bool = True) -> Session | None:
+        """Who is signed in, None for nobody. `by_hand`: see People.session."""
+        token = request.cookies.get(COOKIE, "")
+        return self.people.session(token, by_hand) if token else None
+
+    def need(self, request: HTTPConnection, permission: str) -> Session:
         """Whoever is signed in and may. Raises HTTPException 401, 403."""
         session = self.who(request)
         if session is None:
@@ -64,6 +71,14 @@ class Door:
             words = "change the password that you were given first" if session.first_password else f"needs {permission}"
             raise HTTPException(403, words)
         return session
+
+    def places(self, request: HTTPConnection, permission: str) -> tuple[str, ...]:
+        """Where whoever asks has this permission; the whole city where nobody has to sign in. The gate has let the
+        request through, and nothing is counted as done by hand."""
+        if not self._settings.required:
+            return (CITY,)
+        session = self.who(request, by_hand=False)
+        return session.places(permission) if session is not None else ()
 
     def picture(self, request: Request, sha256: str) -> None:
         """Before a picture is shown: who may, and into the log who looked, once for a session and picture. `?why=`:

@@ -13,7 +13,9 @@ operator = typer.Typer(no_args_is_help=True, help="Operators' accounts. 坐席�
 audit = typer.Typer(no_args_is_help=True, help="The audit log. 审计日志。")
 secret = typer.Typer(no_args_is_help=True, help="Change secrets without a gap: two are good meanwhile. 密钥更换。")
 Name = Annotated[str, typer.Argument(help="The person's name for signing in")]
-Roles = Annotated[list[str], typer.Option("--role", help="viewer, desk, devices, auditor, admin; may be repeated")]
+Roles = Annotated[
+    list[str], typer.Option("--role", help="acceptor, dispatcher@990101, ... (docs/identity.md); may be repeated")
+]
 File = Annotated[Path, typer.Argument(help="A secret_file of the gateway's settings, or hook_secret_file")]
 
 

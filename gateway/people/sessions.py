@@ -6,7 +6,7 @@ one sets the count back. Which of name, password and code was wrong is not told.
 
 import hashlib
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -38,6 +38,11 @@ class Session:
     permissions: frozenset[str]
     first_password: bool
     ends_at: str
+    reach: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def places(self, permission: str) -> tuple[str, ...]:
+        """Where it holds (gateway/people/places.py): "" among them is the whole city, none at all is nowhere."""
+        return self.reach.get(permission, ()) if self.may(permission) else ()
 
     def may(self, permission: str) -> bool:
         """Nothing but a new password with the one that was handed out."""
@@ -71,8 +76,9 @@ class People:
             self._open(tx, name, token, now)
         return token
 
-    def session(self, token: str) -> Session | None:
-        """Who this is, None for a token that is unknown, over, idle too long, or of an account that was shut."""
+    def session(self, token: str, by_hand: bool = True) -> Session | None:
+        """Who this is, None for a token that is unknown, over, idle too long, or of an account that was shut.
+        person did something; what a page asks by itself keeps no session alive."""
         now, s = self._clock(), operator_sessions.c
         idle = to_text(now - timedelta(seconds=self._settings.idle_s))
         query = sa.select(s.ends_at, s.seen_at, operators.c.name, operators.c.roles, operators.c.confirmed)
@@ -81,13 +87,13 @@ class People:
             row = tx.execute(query.where(s.ends_at > to_text(now), s.seen_at > idle, ~operators.c.disabled)).first()
         if row is None:
             return None
-        if now - from_text(row.seen_at) > timedelta(seconds=SEEN_EVERY_S):
+        if by_hand and now - from_text(row.seen_at) > timedelta(seconds=SEEN_EVERY_S):
             with self._database.write() as tx:
                 tx.execute(
                     sa.update(operator_sessions).where(s.token_hash == _hash(token)).values(seen_at=to_text(now))
                 )
-        may = self._settings.permissions(row.roles)
-        return Session(row.name, tuple(row.roles), may, not row.confirmed, row.ends_at)
+        reach = self._settings.reach(row.roles)
+        return Session(row.name, tuple(row.roles), frozenset(reach), not row.confirmed, row.ends_at, reach)
 
     def sign_out(self, token: str) -> None:
         """End one session; an unknown one is no error."""

@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 from edge.wire import CaseClass
 from gateway.registry import api_desk, api_evaluation, api_people, queries
 from gateway.registry.cases import Answer, CrewStep, Decide, File, Refused, Reject
+from gateway.registry.reward import api as reward_api
 from gateway.registry.store import KeyReused, Registry, UnknownCase
 from gateway.registry.trust import api as trust_api
 
@@ -24,7 +25,8 @@ Answered = dict[str, Any]
 
 
 class ReportBody(BaseModel):
-    """A report (上报) of one incident."""
+    """A report (上报) of one incident. `source` and what follows: a collector's, who may be the first to report it;
+    `seq`: the device's own number in its `epoch`, `received_at`: when the gateway received it (UTC)."""
 
     incident_id: Name
     case_class: CaseClass
@@ -39,6 +41,11 @@ class ReportBody(BaseModel):
     candidate_id: str = ""
     score: float = 0.0
     rule: str = ""
+    source: Literal["handset"] | None = None
+    reporter: Name | None = None
+    epoch: Name | None = None
+    seq: Annotated[int, Field(ge=0)] | None = None
+    received_at: Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$")] | None = None
 
 
 class OpBody(BaseModel):
@@ -69,12 +76,13 @@ class VerdictBody(BaseModel):
 
 class ConfirmBody(BaseModel):
     """A named person files a reported case, or does not (then with a reason). `cause` of a rejection: nothing of the
-    kind is there (false_alarm), it is there but allowed (permitted), or neither (other)."""
+    kind is there (false_alarm), it is there but allowed (permitted), another case has it (duplicate), or
+    none of these (other)."""
 
     person: Name
     file: bool = True
     reason: Text = ""
-    cause: Literal["false_alarm", "permitted", "other"] = "false_alarm"
+    cause: Literal["false_alarm", "permitted", "other", "duplicate"] = "false_alarm"
 
 
 class DecideBody(BaseModel):
@@ -95,6 +103,7 @@ def build(registry: Registry) -> FastAPI:
     api_evaluation.add(app, registry)
     api_desk.add(app, registry)
     trust_api.add(app, registry)
+    reward_api.add(app, registry)
     return app
 
 
@@ -113,7 +122,7 @@ def _add_errors(app: FastAPI) -> None:
 def _add_steps(app: FastAPI, registry: Registry) -> None:
     @app.post("/reports", status_code=201)
     def report(body: ReportBody, key: Key) -> Answered:
-        return registry.report(key, body.model_dump())
+        return registry.report(key, body.model_dump(exclude_none=True))
 
     @app.post("/cases/{case_id}/ops")
     def op(case_id: str, body: OpBody, key: Key) -> Answered:

@@ -1,11 +1,11 @@
-"""The citizens' door's own database, schema version 1: who reported what. It is apart from the registry's, because it
+"""The citizens' door's own database, schema version 2: who reported what. It is apart from the registry's, because it
 holds personal data, which is shown to fewer people and kept for a shorter time than a case."""
 
 import sqlalchemy as sa
 
-from gateway.database import schema_table
+from gateway.database import Migrations, schema_table
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 metadata = sa.MetaData()
 schema = schema_table(metadata)
 
@@ -34,3 +34,32 @@ requests = sa.Table(
     sa.Index("requests_time", "requested_at"),
     sqlite_autoincrement=True,
 )
+# Who a pseudonym of the rewards' ledger is; `identity`: `phone:...`, `account:KEY:...` or `email:...`.
+payees = sa.Table(
+    "payees",
+    metadata,
+    sa.Column("person", sa.Text, primary_key=True),
+    sa.Column("identity", sa.Text, nullable=False, unique=True),
+    sa.Column("contact", sa.JSON, nullable=False),
+    sa.Column("last_at", sa.Text, nullable=False),
+)
+# Identities of contractors' own people, who get no reward.
+insiders = sa.Table(
+    "insiders",
+    metadata,
+    sa.Column("identity", sa.Text, primary_key=True),
+    sa.Column("contractor", sa.Text, nullable=False),
+)
+
+
+def to_2(tx: sa.Connection) -> None:
+    """Payees and insiders start empty; frozen as it was released."""
+    for statement in (
+        "CREATE TABLE payees (person TEXT NOT NULL PRIMARY KEY, identity TEXT NOT NULL UNIQUE, contact JSON NOT NULL, "
+        "last_at TEXT NOT NULL)",
+        "CREATE TABLE insiders (identity TEXT NOT NULL PRIMARY KEY, contractor TEXT NOT NULL)",
+    ):
+        tx.execute(sa.text(statement))
+
+
+MIGRATIONS: Migrations = {1: to_2}

@@ -10,6 +10,9 @@ import msgspec
 from msgspec import Meta
 
 from edge.link.settings import SettingsError
+from gateway.registry import contractors
+from gateway.registry.contractors import Contract, Contracts
+from gateway.registry.reward.policy import RewardPolicy
 
 Peer = Literal["A", "B", "C", "D", "E"]
 Lat = Annotated[float, Meta(ge=-90, le=90)]
@@ -52,7 +55,7 @@ class Kiosk(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=Tru
 
 
 class City(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True, dict=True):
-    """One city's places. Datum: WGS-84."""
+    """One city's places, who serves them by contract, and what a first report is worth. Datum: WGS-84."""
 
     name: str
     districts: list[District]
@@ -60,6 +63,13 @@ class City(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True
     patrol_areas: list[str]
     kiosks: list[Kiosk]
     cells: Annotated[list[Cell], Meta(max_length=200_000)]
+    contracts: Annotated[list[Contract], Meta(max_length=10_000)] = []
+    reward: RewardPolicy | None = None
+
+    @cached_property
+    def served(self) -> Contracts:
+        """Who serves which place."""
+        return Contracts(self.contracts)
 
     @cached_property
     def groups(self) -> dict[str, str]:
@@ -111,7 +121,8 @@ def problems(city: City) -> list[str]:
         codes = [row.code for row in getattr(city, name)]
         if len(codes) != len(set(codes)):
             found.append(f"{name}: a code stands there twice; every code is one place")
-    return found
+    found += contractors.problems(city.contracts, areas, {c.code for c in city.cells})
+    return found + (city.reward.problems() if city.reward else [])
 
 
 DISTRICTS = (11, 10, 10, 10, 10)  # subdistricts of each district
@@ -142,7 +153,25 @@ def synthetic() -> City:
         patrol_areas=areas,
         kiosks=_kiosks(cells, areas),
         cells=cells,
+        contracts=_contracts(areas),
+        reward=RewardPolicy(),
     )
+
+
+def _contracts(areas: list[str]) -> list[Contract]:
+    """Three firms clean a third of the patrol areas each, two collect information in every other one."""
+    third = -(-len(areas) // 3)
+    cleaning = [
+        Contract(
+            code=f"clean-{n + 1}", name=f"保洁{n + 1}公司", kind="cleaning", classes=["01", "02"], patrol_areas=part
+        )
+        for n, part in enumerate([areas[:third], areas[third : 2 * third], areas[2 * third :]])
+    ]
+    collection = [
+        Contract(code=f"collect-{n + 1}", name=f"信息采集{n + 1}公司", kind="collection", patrol_areas=areas[n::2])
+        for n in range(2)
+    ]
+    return cleaning + collection
 
 
 def _cells(codes: list[str], areas: list[str]) -> list[Cell]:

@@ -1,10 +1,9 @@
 """The commands of `zhuomu registry`: serve, the filing standard, the city, a simulated month, evaluation."""
 
-import json
 import sys
 import tempfile
 import time
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -20,8 +19,19 @@ from gateway.cli import registry as serve
 from gateway.registry import city as places
 from gateway.registry import evaluation, sheet, standard
 from gateway.registry.cases import Rules
-from gateway.registry.clocks import BEIJING
-from gateway.registry.opened import DATABASE, make_registry, open_registry
+from gateway.registry.cli_evaluation import (
+    Json,
+    Places,
+    Table,
+    bulletin,
+    evaluate,
+    read_city,
+    read_day,
+    read_table,
+    show,
+)
+from gateway.registry.opened import DATABASE, make_registry
+from gateway.registry.reward.cli import app as reward_app
 from gateway.registry.simulate import REPORTS_A_DAY, Simulation
 from gateway.registry.standard_check import problems, refuse
 from gateway.registry.standard_toml import text_of
@@ -33,10 +43,7 @@ app = typer.Typer(no_args_is_help=False, help="The embedded case registry. 案�
 table_app = typer.Typer(no_args_is_help=True, help="The filing standard. 立案标准。")
 app.add_typer(table_app, name="standard")
 app.add_typer(trust_app, name="trust")
-
-Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout")]
-Table = Annotated[Path | None, typer.Option("--standard", help="Filing standard (TOML); the demo table without it")]
-Places = Annotated[Path | None, typer.Option("--city", help="The city's places (JSON); the synthetic city without it")]
+app.add_typer(reward_app, name="reward")
 
 
 @app.callback(invoke_without_command=True)
@@ -112,7 +119,7 @@ def simulate(
     as_json: Json = False,
 ) -> None:
     """A simulated month of the city through the registry, with its indicators. 模拟运行。"""
-    first, filing, where = _day(start), _table(table), _city(city)
+    first, filing, where = read_day(start), read_table(table), read_city(city)
     if data is not None and (data / DATABASE).exists():
         _fail(f"{data / DATABASE} exists already; name an empty directory, or evaluate it")
     began = time.monotonic()
@@ -130,70 +137,13 @@ def simulate(
         body = {"seed": seed, "days": days, "start": start}
         with database.read() as tx:
             period = evaluation.days(first, days)
-            body |= outcome(tx, evaluation.bulletin(tx, period, filing, where.groups))
+            body |= outcome(tx, evaluation.bulletin(tx, period, filing, where.groups, where.served))
         database.close()
-    _print(body | {"elapsed_s": round(time.monotonic() - began, 1)}, as_json)
+    show(body | {"elapsed_s": round(time.monotonic() - began, 1)}, as_json)
 
 
-@app.command("evaluate")
-def evaluate(
-    data: Annotated[Path, typer.Option(help="The registry's data directory")],
-    month: Annotated[str, typer.Option(help="YYYY-MM, local time")],
-    as_of: Annotated[
-        str, typer.Option(help="YYYY-MM-DD: what came later does not count; the month's end by default")
-    ] = "",
-    table: Table = None,
-    city: Places = None,
-    as_json: Json = False,
-) -> None:
-    """The indicators of a month for city, districts, subdistricts, departments, patrol areas. 综合评价。"""
-    filing, where, first = _table(table), _city(city), _day(f"{month}-01")
-    until = datetime.combine(_day(as_of), datetime.min.time(), BEIJING) if as_of else None
-    database = open_registry(data)
-    try:
-        with database.read() as tx:
-            period = evaluation.month(first.year, first.month, until)
-            body = evaluation.bulletin(tx, period, filing, where.groups)
-    except evaluation.PeriodError as error:
-        _fail(str(error))
-    finally:
-        database.close()
-    _print(body | {"meanings": evaluation.meanings()}, as_json)
-
-
-def _table(path: Path | None) -> standard.Standard:
-    try:
-        return standard.read(path) if path else standard.read()
-    except SettingsError as error:
-        _fail(str(error))
-
-
-def _city(path: Path | None) -> places.City:
-    try:
-        return places.read(path) if path else places.synthetic()
-    except SettingsError as error:
-        _fail(str(error))
-
-
-def _day(text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        _fail(f"'{text}' is no day; write YYYY-MM-DD")
-
-
-def _print(body: dict[str, object], as_json: bool) -> None:
-    if as_json:
-        sys.stdout.write(json.dumps(body, ensure_ascii=False) + "\n")
-        return
-    for name, value in body.items():
-        if isinstance(value, (str, int, float)):
-            sys.stdout.write(f"{name:24} {value}\n")
-    rows = body.get("rows")
-    for row in rows if isinstance(rows, list) else []:
-        rates = " ".join(f"{name}={figure['rate']}" for name, figure in row["indicators"].items())
-        head = f"{row['level']} {row['code']} {row['group']} score={row['score']} rank={row['rank']}"
-        sys.stdout.write(f"{head} {rates}\n")
+app.command("evaluate")(evaluate)
+app.command("bulletin")(bulletin)
 
 
 def _fail(text: str, code: int = 2) -> NoReturn:

@@ -48,11 +48,12 @@ class File:
 
 @dataclass(frozen=True)
 class Reject:
-    """Do not file; a person says why. `cause`: whether the thing was there at all, which training data must know."""
+    """Do not file; a person says why. `cause`: whether the thing was there at all, which training data must know; a
+    duplicate is there, and another case has it."""
 
     person: str
     reason: str
-    cause: Literal["false_alarm", "permitted", "other"] = "false_alarm"
+    cause: Literal["false_alarm", "permitted", "other", "duplicate"] = "false_alarm"
 
 
 @dataclass(frozen=True)

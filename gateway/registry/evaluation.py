@@ -5,6 +5,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -12,14 +13,16 @@ import sqlalchemy as sa
 
 from gateway.registry import tally
 from gateway.registry.clocks import BEIJING
+from gateway.registry.contractors import Contracts
 from gateway.registry.indicators import BY_NAME, INDICATORS, KEEPS_CANCELLED, by
 from gateway.registry.standard import Standard, Weight
 from gateway.registry.tables import DONE, DUES, cases
 from gateway.times import to_text
 
 Row = dict[str, Any]
-LEVELS = ("city", "district", "subdistrict", "department", "patrol_area")
+LEVELS = ("city", "district", "subdistrict", "department", "patrol_area", "contractor")
 CITY = "city"
+NOBODY = Contracts([])
 _CHUNK = 5000
 _TIMES = ("reported_at", *DUES, *DONE)
 
@@ -57,6 +60,7 @@ class Count:
 
 
 Counts = dict[str, Count]
+Place = tuple[str, str]  # (level, code)
 
 
 def days(first: date, many: int, as_of: datetime | None = None) -> Period:
@@ -73,21 +77,21 @@ def month(year: int, number: int, as_of: datetime | None = None) -> Period:
     return days(first, (after - first).days, as_of)
 
 
-def count(tx: sa.Connection, period: Period) -> dict[tuple[str, str], Counts]:
+def count(tx: sa.Connection, period: Period, served: Contracts = NOBODY) -> dict[Place, Counts]:
     """(level, code) -> the counts of every indicator, summed up by the database."""
     above: Counter[tuple[str, str, str]] = Counter()
     below: Counter[tuple[str, str, str]] = Counter()
     for over in tally.OVERS:
         mine = [indicator.name for indicator in INDICATORS if indicator.over == over]
-        for row in tx.execute(tally.statement(over, period.start, period.end, period.as_of)).mappings():
-            for level, code in _places(row):
+        for row in tx.execute(tally.statement(over, period.start, period.end, period.as_of, served)).mappings():
+            for level, code in _places(row, served, tally.day_of(row, served)):
                 for name in mine:
                     below[level, code, name] += row["many"]
                     above[level, code, name] += row[name]
     return _figured(above, below)
 
 
-def count_rows(tx: sa.Connection, period: Period) -> dict[tuple[str, str], Counts]:
+def count_rows(tx: sa.Connection, period: Period, served: Contracts = NOBODY) -> dict[Place, Counts]:
     """The same, case by case in Python: slow, and the check that `count` is right."""
     above: Counter[tuple[str, str, str]] = Counter()
     below: Counter[tuple[str, str, str]] = Counter()
@@ -97,27 +101,36 @@ def count_rows(tx: sa.Connection, period: Period) -> dict[tuple[str, str], Count
             if over not in KEEPS_CANCELLED and by(row.cancelled, period.as_of):
                 continue
             hits = [(indicator.name, indicator.counts(row, period.as_of)) for indicator in mine]
-            for level, code in _places(row._mapping):
+            for level, code in _places(row._mapping, served, local_day(row.reported_at)):
                 for name, hit in hits:
                     below[level, code, name] += 1
                     above[level, code, name] += hit
     return _figured(above, below)
 
 
-def digest(found: dict[tuple[str, str], Counts]) -> str:
+def digest(found: dict[Place, Counts]) -> str:
     """One name for all figures of a period: equal figures, equal name."""
     rows = [[*place, name, c.numerator, c.denominator] for place, counts in found.items() for name, c in counts.items()]
     return hashlib.sha256(msgspec.json.encode(sorted(rows))).hexdigest()
 
 
-def cases_of(tx: sa.Connection, period: Period, name: str, level: str, code: str, counted: bool | None) -> list[str]:
+def cases_of(
+    tx: sa.Connection,
+    period: Period,
+    name: str,
+    level: str,
+    code: str,
+    counted: bool | None,
+    served: Contracts = NOBODY,
+) -> list[str]:
     """The cases behind a figure, by number. counted: those of the numerator, those not in it, or (None) all."""
-    over = BY_NAME[name].over
-    terms = tally.behind(name, over, period.start, period.end, period.as_of, counted)
-    place = [] if level == CITY else [cases.c[level] == code]
-    if (level == CITY and code != CITY) or not code:
-        return []
-    return list(tx.scalars(sa.select(cases.c.case_id).where(*terms, *place).order_by(cases.c.case_id)))
+    terms = tally.behind(name, period.start, period.end, period.as_of, counted)
+    terms += [cases.c[level] == code] if level in LEVELS[1:5] else []
+    columns = [cases.c[column] for column in ("case_id", "class_code", "cell", "reported_at", *LEVELS[1:5])]
+    found = tx.execute(sa.select(*columns).where(*terms).order_by(cases.c.case_id)).mappings()
+    return [
+        str(row["case_id"]) for row in found if (level, code) in _places(row, served, local_day(row["reported_at"]))
+    ]
 
 
 def score(counts: Counts, formula: list[Weight]) -> Fraction | None:
@@ -131,15 +144,25 @@ def score(counts: Counts, formula: list[Weight]) -> Fraction | None:
     return total if formula else None
 
 
-def bulletin(tx: sa.Connection, period: Period, standard: Standard, groups: dict[str, str]) -> Row:
+def bulletin(
+    tx: sa.Connection, period: Period, standard: Standard, groups: dict[str, str], served: Contracts = NOBODY
+) -> Row:
     """All figures of a period as plain data, the same bit by bit whenever they are reckoned (`sha256` tells).
 
     groups: subdistrict -> peer group A to E; a place without one stands in group "". Places are ranked inside their
-    group alone, equal scores share a rank, and a place where nothing was due has none.
+    group alone, equal scores share a rank, and a place where nothing was due has none. A contractor's group is its
+    kind of work.
     """
-    found = count(tx, period)
+    return figures(count(tx, period, served), period, standard, groups, served)
+
+
+def figures(
+    found: dict[Place, Counts], period: Period, standard: Standard, groups: dict[str, str], served: Contracts
+) -> Row:
+    """Counts as a bulletin: scored, ranked, sealed with their hash."""
     peers = {("subdistrict", code): group for code, group in groups.items()}
     peers |= {("department", party.code): party.group for party in standard.parties}
+    peers |= {("contractor", code): kind for code, kind in served.kinds.items()}
     scored = {place: score(counts, standard.score) for place, counts in found.items()}
     ranks = _ranks({place: points for place, points in scored.items() if points is not None}, peers)
     rows = [
@@ -147,14 +170,19 @@ def bulletin(tx: sa.Connection, period: Period, standard: Standard, groups: dict
             "level": level,
             "code": code,
             "group": peers.get((level, code), ""),
-            "score": _decimal(scored[level, code], 2),
+            "score": decimal(scored[level, code], 2),
             "rank": ranks.get((level, code)),
-            "indicators": {name: _figures(counts[name]) for name in BY_NAME if name in counts},
+            "indicators": {name: _parts(counts[name]) for name in BY_NAME if name in counts},
         }
         for (level, code), counts in sorted(found.items(), key=lambda item: (LEVELS.index(item[0][0]), item[0][1]))
     ]
     body: Row = {"start": period.start, "end": period.end, "as_of": period.as_of, "standard": standard.version}
     body["rows"] = rows
+    return sealed(body)
+
+
+def sealed(body: Row) -> Row:
+    """Plain data with the hash of itself."""
     return body | {"sha256": hashlib.sha256(msgspec.json.encode(body, order="sorted")).hexdigest()}
 
 
@@ -166,41 +194,55 @@ def meanings() -> list[Row]:
 
 def _due(over: str, period: Period) -> sa.Select[Any]:
     c = cases.c
-    wanted = [c[name] for name in ("case_id", "reject_cause", "district", "subdistrict", "department", "patrol_area")]
+    wanted = [c[name] for name in ("case_id", "reject_cause", "class_code", "cell", *LEVELS[1:5])]
     column = c[over]
     return sa.select(*wanted, *(c[name] for name in _TIMES)).where(column >= period.start, column < period.end)
 
 
-def _figured(
-    above: Counter[tuple[str, str, str]], below: Counter[tuple[str, str, str]]
-) -> dict[tuple[str, str], Counts]:
-    found: dict[tuple[str, str], Counts] = defaultdict(dict)
+def _figured(above: Counter[tuple[str, str, str]], below: Counter[tuple[str, str, str]]) -> dict[Place, Counts]:
+    found: dict[Place, Counts] = defaultdict(dict)
     for (level, code, name), denominator in below.items():
         found[level, code][name] = Count(above[level, code, name], denominator)
     return dict(found)
 
 
-def _places(row: Any) -> list[tuple[str, str]]:
-    """Where a case counts: the city, and every part of it that it belongs to."""
-    parts = [(level, row[level]) for level in LEVELS[1:]]
-    return [(CITY, CITY), *((level, code) for level, code in parts if code)]
+def _places(row: Any, served: Contracts, day: date) -> list[Place]:
+    """Where a case counts: the city, every part of it that it belongs to, every contractor that serves its place.
+
+    row: a mapping; with NOBODY it needs no cell and no class. day: the local day of the report.
+    """
+    found = [(CITY, CITY), *((level, row[level]) for level in LEVELS[1:5] if row[level])]
+    if not served.kinds:
+        return found
+    firms = served.serving(row["cell"], row["patrol_area"], row["class_code"], day)
+    return [*found, *(("contractor", firm.code) for firm in firms)]
 
 
-def _ranks(scored: dict[tuple[str, str], Fraction], peers: dict[tuple[str, str], str]) -> dict[tuple[str, str], int]:
+@lru_cache(maxsize=4096)
+def _day_of_hour(text: str) -> date:
+    return datetime.fromisoformat(f"{text}:00:00+00:00").astimezone(BEIJING).date()
+
+
+def local_day(instant: str) -> date:
+    """The local day of an instant as `to_text` writes it; midnight in Shanghai is a full hour of UTC."""
+    return _day_of_hour(instant[:13])
+
+
+def _ranks(scored: dict[Place, Fraction], peers: dict[Place, str]) -> dict[Place, int]:
     """1 is the best of its group; equal scores share a rank and the next one is left out."""
-    ranks: dict[tuple[str, str], int] = {}
+    ranks: dict[Place, int] = {}
     for place, points in scored.items():
         rivals = [p for other, p in scored.items() if other[0] == place[0] and peers.get(other) == peers.get(place)]
         ranks[place] = 1 + sum(other > points for other in rivals)
     return ranks
 
 
-def _figures(found: Count) -> Row:
-    rate = _decimal(found.rate, 6)
+def _parts(found: Count) -> Row:
+    rate = decimal(found.rate, 6)
     return {"numerator": found.numerator, "denominator": found.denominator, "rate": rate}
 
 
-def _decimal(value: Fraction | None, places: int) -> str | None:
+def decimal(value: Fraction | None, places: int) -> str | None:
     """An exact fraction as decimal text, halves to even: text, because a float is not the same everywhere."""
     if value is None:
         return None

@@ -34,7 +34,7 @@ def open_door(app: FastAPI, path: str, data: Path, registry: Registry, table: St
         return None
     settings = load(Path(path), CitizenSettings)
     url = sqlite_url(data / "citizens.sqlite3")
-    database = Database(url, citizen_tables.metadata, citizen_tables.SCHEMA_VERSION)
+    database = Database(url, citizen_tables.metadata, citizen_tables.SCHEMA_VERSION, citizen_tables.MIGRATIONS)
     citizens = Citizens(database, registry, utc_now, settings.keep_contact_days)
     citizens.settle(_classes(table))
     photos = PhotoFolder(data / "citizens-photos", settings.photos_bytes_max)

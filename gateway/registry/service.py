@@ -1,4 +1,4 @@
-"""The registry's process: database, API, and one thread for the timers."""
+"""The registry's process: database, API, and a thread for the timers, one for what is done nightly."""
 
 import threading
 from pathlib import Path
@@ -12,6 +12,7 @@ from gateway.ports import listen
 from gateway.registry import api, city, open311, standard, tables
 from gateway.registry.cases import Rules
 from gateway.registry.migrations import MIGRATIONS
+from gateway.registry.nightly import Nightly
 from gateway.registry.settings import RegistrySettings
 from gateway.registry.store import Registry
 from gateway.server import Server, ready_line
@@ -39,8 +40,11 @@ def run(settings: RegistrySettings) -> None:
     verified = Registry(database, table, rules(settings), frozenset(), utc_now, places)
     door = open311.open_door(app, settings.citizens, Path(settings.data), verified, table)
     server = Server(app, sock, on_started=lambda: ready_line("registry.ready", sock))
+    nightly = Nightly(registry, door)
     timers.start()
+    nightly.start()
     server.run()
+    nightly.stop()
     timers.stop()
     database.close()
     if door is not None:

@@ -16,10 +16,12 @@ from gateway.registry import versions
 from gateway.registry.cases import Case, Command, Dispatch, Due, Event, File, Refused, Rules, State, Terms
 from gateway.registry.city import City
 from gateway.registry.clocks import BEIJING
+from gateway.registry.contractors import Contracts
 from gateway.registry.journal import Journal, UnknownCase
 from gateway.registry.loop import step
 from gateway.registry.loop_verify import reported
 from gateway.registry.parts import SYSTEM
+from gateway.registry.reward.opened import keep_claim
 from gateway.registry.standard import Standard
 from gateway.registry.tables import cases, idempotency
 from gateway.registry.trust.ledger import Ledger
@@ -83,6 +85,16 @@ class Registry:
     def groups(self) -> dict[str, str]:
         """Subdistrict -> peer group A to E; empty without the city's places."""
         return self._city.groups if self._city else {}
+
+    @property
+    def served(self) -> Contracts:
+        """Who serves which place by contract; nobody without the city's places."""
+        return self._city.served if self._city else Contracts([])
+
+    @property
+    def city(self) -> City | None:
+        """The city's places, where the settings name them."""
+        return self._city
 
     @contextmanager
     def batch(self) -> Iterator["Work"]:
@@ -161,6 +173,7 @@ class Work:
         case = self._new_case(body)
         self.journal.new(case, body)
         self._ledger.opened(case, body)
+        keep_claim(self.journal.tx, case, body)
         told = self._standard.knows(case.class_code)
         note = "" if told else f"class code {case.class_code} is not in standard {self._standard.version}"
         actor = f"{body.get('device', '')}/{body.get('camera', '')}"

@@ -146,3 +146,70 @@ thresholds = sa.Table(
     sa.Index("thresholds_camera", "class_code", "camera", "state"),
     sqlite_autoincrement=True,
 )
+# First-reporter rewards (gateway/registry/reward).
+# One row for each report that a person made. `outcome`: "" until it is decided; then rewarded, refused or reversed.
+claims = sa.Table(
+    "claims",
+    metadata,
+    sa.Column("case_id", sa.Text, primary_key=True),
+    sa.Column("source", sa.Text, nullable=False),
+    sa.Column("stream", sa.Text, nullable=False),
+    sa.Column("seq", sa.BigInteger, nullable=False),
+    sa.Column("received_at", sa.Text, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("lat", sa.Float, nullable=False),
+    sa.Column("lon", sa.Float, nullable=False),
+    sa.Column("person", sa.Text, nullable=False),
+    sa.Column("outcome", sa.Text, nullable=False),
+    sa.Column("why", sa.Text, nullable=False),
+    sa.Column("first_case", sa.Text, nullable=False),
+    sa.Column("confirmed_case", sa.Text, nullable=False),
+    sa.Column("proven_at", sa.Text, nullable=False),
+    sa.Column("amount", sa.Integer, nullable=False),
+    sa.Column("decided_at", sa.Text, nullable=False),
+    sa.Index("claims_outcome", "outcome", "received_at"),
+    sa.Index("claims_person", "person", "proven_at"),
+)
+# Rows are only ever added, numbered without a gap; each hash covers the row and the hash before it. Fen.
+ledger = sa.Table(
+    "reward_ledger",
+    metadata,
+    sa.Column("n", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("pair", sa.Text, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("account", sa.Text, nullable=False),
+    sa.Column("amount", sa.BigInteger, nullable=False),
+    sa.Column("case_id", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("at", sa.Text, nullable=False),
+    sa.Column("prev", sa.Text, nullable=False),
+    sa.Column("hash", sa.Text, nullable=False),
+    sa.UniqueConstraint("pair", "kind"),
+    sa.Index("reward_ledger_account", "account", "n"),
+    sa.Index("reward_ledger_case", "case_id"),
+)
+# One approved month's list: the rows up to `last_n`, whose last hash is `head`. Settled once.
+seals = sa.Table(
+    "reward_seals",
+    metadata,
+    sa.Column("month", sa.Text, primary_key=True),
+    sa.Column("last_n", sa.BigInteger, nullable=False),
+    sa.Column("head", sa.Text, nullable=False),
+    sa.Column("body", sa.LargeBinary, nullable=False),
+    sa.Column("prev", sa.Text, nullable=False),
+    sa.Column("hash", sa.Text, nullable=False),
+    sa.Column("approved_by", sa.Text, nullable=False),
+    sa.Column("approved_at", sa.Text, nullable=False),
+    sa.Column("settled_by", sa.Text, nullable=False),
+    sa.Column("settled_at", sa.Text, nullable=False),
+)
+# Figures of a period that is over, as they were first reckoned (gateway/registry/kept.py).
+evaluations = sa.Table(
+    "evaluations",
+    metadata,
+    sa.Column("start", sa.Text, primary_key=True),
+    sa.Column("until", sa.Text, primary_key=True),
+    sa.Column("sha256", sa.Text, nullable=False),
+    sa.Column("body", sa.LargeBinary, nullable=False),
+    sa.Column("kept_at", sa.Text, nullable=False),
+)

@@ -5,17 +5,22 @@ tests hold both against each other on SQLite and on PostgreSQL.
 """
 
 from collections.abc import Callable
+from datetime import date, datetime
 from typing import Any
 
 import sqlalchemy as sa
 
-from gateway.registry.indicators import INDICATORS, KEEPS_CANCELLED
+from gateway.registry.clocks import BEIJING
+from gateway.registry.contractors import Contracts
+from gateway.registry.indicators import BY_NAME, INDICATORS, KEEPS_CANCELLED
 from gateway.registry.tables import cases
+from gateway.times import to_text
 
 Yes = sa.ColumnElement[bool]
 Say = Callable[[str], Yes]  # as_of -> whether a row of `cases` is in the numerator; may be NULL, which is no
 c = cases.c
 PLACES = (c.district, c.subdistrict, c.department, c.patrol_area)
+CELLS_MAX = 1000  # with more cells named in contracts, every cell is a place
 OVERS = tuple(dict.fromkeys(indicator.over for indicator in INDICATORS))
 
 
@@ -95,15 +100,42 @@ def counted(over: str, start: str, end: str, as_of: str) -> list[Yes]:
     return terms if over in KEEPS_CANCELLED else [*terms, _not_by(c.cancelled, as_of)]
 
 
-def statement(over: str, start: str, end: str, as_of: str) -> sa.Select[Any]:
-    """One row for each place: district, subdistrict, department, patrol area, `many` cases, a sum an indicator."""
+def statement(over: str, start: str, end: str, as_of: str, served: Contracts) -> sa.Select[Any]:
+    """One row for each place: district, subdistrict, department, patrol area, `many` cases, a sum an indicator.
+
+    Where contractors serve the city, a place is also a class, a cell that a contract names ("" for all others), and a
+    `stretch` of days over which the same contracts run: few rows more, however many cases there are.
+    """
     mine = [indicator.name for indicator in INDICATORS if indicator.over == over]
-    sums = [sa.func.sum(sa.case((NUMERATORS[name](as_of), 1), else_=0)).label(name) for name in mine]
-    columns = (*PLACES, sa.func.count().label("many"), *sums)
-    return sa.select(*columns).where(*counted(over, start, end, as_of)).group_by(*PLACES)
+    places = [*PLACES, *(_contract_places(served) if served.kinds else [])]
+    hits = [sa.case((NUMERATORS[name](as_of), 1), else_=0).label(name) for name in mine]
+    rows = sa.select(*places, *hits).where(*counted(over, start, end, as_of)).subquery()
+    by = [rows.c[place.name] for place in places]
+    sums = [sa.func.sum(rows.c[name]).label(name) for name in mine]
+    return sa.select(*by, sa.func.count().label("many"), *sums).group_by(*by)
 
 
-def behind(name: str, over: str, start: str, end: str, as_of: str, part: bool | None) -> list[Yes]:
+def day_of(row: Any, served: Contracts) -> date:
+    """A local day of the row's stretch; any day where nobody serves."""
+    stretch = row["stretch"] if served.kinds else 0
+    return served.changes[stretch - 1] if stretch else date.min
+
+
+def _contract_places(served: Contracts) -> list[Any]:
+    cell: Any = c.cell
+    if len(served.cells) <= CELLS_MAX:
+        cell = sa.case((c.cell.in_(served.cells), c.cell), else_="")
+    # A case before the first change is in stretch 0.
+    begun = [(n, to_text(_midnight(day))) for n, day in enumerate(served.changes, start=1)]
+    stretch = sa.case(*((c.reported_at >= instant, n) for n, instant in reversed(begun)), else_=0)
+    return [c.class_code, cell.label("cell"), stretch.label("stretch")]
+
+
+def _midnight(day: date) -> datetime:
+    return datetime(day.year, day.month, day.day, tzinfo=BEIJING)
+
+
+def behind(name: str, start: str, end: str, as_of: str, part: bool | None) -> list[Yes]:
     """Which cases are behind one figure: those of its numerator, those not in it, or (None) all."""
     said = sa.case((NUMERATORS[name](as_of), 1), else_=0)
-    return counted(over, start, end, as_of) + ([] if part is None else [said == int(part)])
+    return counted(BY_NAME[name].over, start, end, as_of) + ([] if part is None else [said == int(part)])

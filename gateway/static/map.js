@@ -1,7 +1,10 @@
-// The map of incidents: a plain grid for a background (no tiles from anywhere), one canvas for all markers.
+// The map: the city's own outlines on a plain grid (no tiles from anywhere), incidents on one canvas, things live.
 window.zhuomuMap = (() => {
   const ROWS_MAX = 1500;
   const EVERY_MS = 1500;
+  const THINGS_MS = 5000;
+  const THINGS = { kiosk: "#1d4ed8", drone: "#9333ea", handset: "#c2410c" };
+  const THING_NAMES = { kiosk: "岗亭 kiosk", drone: "无人机 drone", handset: "处置通 handset" };
   const COLOURS = { stall: "#e11d48", poster: "#7c3aed", bike: "#0284c7", litter: "#ca8a04" };
   const NAMES = { stall: "占道经营 stall", poster: "小广告 poster", bike: "乱停放 bike", litter: "垃圾 litter" };
   const STATES = {
@@ -40,24 +43,74 @@ window.zhuomuMap = (() => {
   function start(map) {
     const L = window.L;
     if (!map || map.zhuomu) return;
-    const me = { rows: new Map(), since: 0, fitted: false, moved: false };
+    const me = { rows: new Map(), since: 0, moved: false, datum: "wgs84", turn: 0 };
     map.zhuomu = me;
     new (Grid(L))({ maxZoom: 21 }).addTo(map);
     L.control.scale({ imperial: false }).addTo(map);
     legend(L, map);
     const canvas = L.canvas({ padding: 0.3, tolerance: 6 });
+    me.canvas = canvas;
+    me.base = L.layerGroup().addTo(map);
     me.group = L.layerGroup().addTo(map);
+    me.things = L.layerGroup().addTo(map);
     map.getContainer().addEventListener("pointerdown", () => (me.moved = true));
     map.getContainer().addEventListener("wheel", () => (me.moved = true), { passive: true });
-    const round = async () => {
-      if (!document.body.contains(map.getContainer())) return;
+    begin(L, map, me);
+  }
+
+  // Everything from the start, in the datum that was chosen; rounds of a former turn end by themselves.
+  function begin(L, map, me) {
+    const turn = (me.turn += 1);
+    me.rows.clear();
+    me.since = 0;
+    me.moved = false;
+    for (const layer of [me.base, me.group, me.things]) layer.clearLayers();
+    const ask = async (path, then) => {
       try {
-        const answer = await fetch(`/api/map?since=${me.since}&limit=${ROWS_MAX}`);
-        if (answer.ok) draw(L, map, me, canvas, await answer.json());
+        const answer = await fetch(path);
+        if (answer.ok && turn === me.turn) then(await answer.json());
       } catch (error) { /* the gateway is away; the next round asks again */ }
-      setTimeout(round, EVERY_MS);
     };
-    round();
+    const again = async (every, work) => {
+      if (turn !== me.turn || !document.body.contains(map.getContainer())) return;
+      await work();
+      setTimeout(() => again(every, work), every);
+    };
+    ask(`/api/city?datum=${me.datum}`, (told) => outline(L, map, me, told));
+    again(EVERY_MS, () => ask(`/api/map?since=${me.since}&limit=${ROWS_MAX}&datum=${me.datum}`, (rows) => draw(L, map, me, me.canvas, rows)));
+    again(THINGS_MS, () => ask(`/api/things?datum=${me.datum}`, (rows) => place(L, map, me, rows)));
+  }
+
+  function datum(map, name) {
+    if (!map || !map.zhuomu || map.zhuomu.datum === name) return;
+    map.zhuomu.datum = name;
+    begin(window.L, map, map.zhuomu);
+  }
+
+  function outline(L, map, me, told) {
+    const styles = { district: { color: "#0f766e", weight: 2, fill: false }, subdistrict: { color: "#7fa79e", weight: 1, fillColor: "#d9ebe6", fillOpacity: 0.35 } };
+    const drawn = L.geoJSON(told, {
+      interactive: false, renderer: L.canvas({ padding: 0.5 }), style: (feature) => styles[feature.properties.kind],
+      onEachFeature: (feature, layer) => {
+        if (feature.properties.kind === "district") layer.bindTooltip(feature.properties.name, { permanent: true, direction: "center", className: "zm-thing-label" });
+      },
+    }).addTo(me.base);
+    if (!me.rows.size && !me.moved && drawn.getBounds().isValid()) map.fitBounds(drawn.getBounds(), { animate: false });
+  }
+
+  function place(L, map, me, rows) {
+    me.things.clearLayers();
+    for (const row of rows) {
+      const colour = THINGS[row.kind] || "#475569";
+      L.circleMarker([row.lat, row.lon], {
+        renderer: me.canvas, radius: 5, weight: 2, color: colour, fillOpacity: 1,
+        fillColor: row.online === true ? "#22c55e" : row.online === false ? "#ef4444" : "#ffffff",
+      }).bindPopup(() => lines([
+        `${THING_NAMES[row.kind] || row.kind} · ${row.device}`,
+        row.online === true ? "在线 online" : row.online === false ? "离线 offline" : "未联网 never heard",
+        row.last_heard ? `最近 last heard ${row.last_heard}` : "", `${row.by} ${row.at}`,
+      ])).addTo(me.things);
+    }
   }
 
   function draw(L, map, me, canvas, rows) {
@@ -89,12 +142,22 @@ window.zhuomuMap = (() => {
   }
 
   function popup(row) {
-    const box = document.createElement("div");
-    const lines = [
+    const box = lines([
       `${NAMES[row.case_class] || row.case_class} · ${row.class_code}`, row.label, STATES[row.state] || row.state,
       row.case_id ? `案件 case ${row.case_id}` : "", `${row.lat.toFixed(6)}, ${row.lon.toFixed(6)}`, row.incident_id,
-    ];
-    for (const [index, line] of lines.entries()) {
+    ]);
+    if (row.case_id) {
+      const link = document.createElement("a");
+      link.href = `/case/${encodeURIComponent(row.case_id)}`;
+      link.textContent = "打开案件 open the case";
+      box.appendChild(link);
+    }
+    return box;
+  }
+
+  function lines(words) {
+    const box = document.createElement("div");
+    for (const [index, line] of words.entries()) {
       if (!line) continue;
       const div = document.createElement("div");
       div.className = index === 0 ? "zm-popup-head" : "zm-popup-line";
@@ -114,7 +177,8 @@ window.zhuomuMap = (() => {
     control.onAdd = () => {
       const box = L.DomUtil.create("div", "zm-legend");
       const rows = [...Object.entries(NAMES).map(([name, words]) => [COLOURS[name], "#fff", words]),
-        ["#94a3b8", RINGS.closed, "结案 closed"], ["#94a3b8", RINGS.needs_person, "返工/待人工 attention"]];
+        ["#94a3b8", RINGS.closed, "结案 closed"], ["#94a3b8", RINGS.needs_person, "返工/待人工 attention"],
+        ...Object.entries(THING_NAMES).map(([name, words]) => ["#fff", THINGS[name], words])];
       for (const [fill, ring, words] of rows) {
         const line = L.DomUtil.create("div", "", box);
         const dot = L.DomUtil.create("span", "", line);
@@ -127,5 +191,5 @@ window.zhuomuMap = (() => {
     control.addTo(map);
   }
 
-  return { start };
+  return { start, datum };
 })();

@@ -19,7 +19,7 @@ from gateway.times import to_text
 
 ENDED_MAX = 500
 TRIM_EVERY = 50
-_ENTRY: msgspec.json.Decoder[Entry] = msgspec.json.Decoder(Entry)
+ENTRY: msgspec.json.Decoder[Entry] = msgspec.json.Decoder(Entry)
 _HELD = msgspec.json.Decoder(Held)
 _OP = msgspec.json.Decoder(Op)
 
@@ -50,20 +50,20 @@ class SqlReader:
     def entries(self, crew: str, after: int, limit: int) -> Sequence[Entry]:
         """Oldest first."""
         query = sa.select(crew_log.c.body).where(crew_log.c.crew == crew, crew_log.c.rev > after)
-        return [_ENTRY.decode(body) for body in self._tx.scalars(query.order_by(crew_log.c.rev).limit(limit))]
+        return [ENTRY.decode(body) for body in self._tx.scalars(query.order_by(crew_log.c.rev).limit(limit)).all()]
 
     def urgent(self, crew: str, limit: int) -> Sequence[Order]:
         """Of everything open, since deadlines are no column."""
         c = crew_log.c
         query = sa.select(c.body).where(c.crew == crew, c.kind == "order", c.ended.is_(False))
-        found = [entry for entry in map(_ENTRY.decode, self._tx.scalars(query)) if isinstance(entry, Order)]
+        found = [entry for entry in map(ENTRY.decode, self._tx.scalars(query)) if isinstance(entry, Order)]
         return most_urgent(found, limit)
 
     def entry(self, crew: str, key: str) -> Entry | None:
         """None when there is none, or no longer."""
         query = sa.select(crew_log.c.body).where(crew_log.c.crew == crew, crew_log.c.key == key)
         body = self._tx.scalar(query)
-        return None if body is None else _ENTRY.decode(body)
+        return None if body is None else ENTRY.decode(body)
 
 
 class SqlBooks(SqlReader):
@@ -83,7 +83,7 @@ class SqlBooks(SqlReader):
         c = crew_log.c
         mine = c.key.startswith(f"rejection/{device}/", autoescape=True)
         found_rows = self._tx.execute(sa.select(c.key, c.body).where(c.crew == crew, mine).order_by(c.rev))
-        found = [(row.key, _ENTRY.decode(row.body)) for row in found_rows]
+        found = [(row.key, ENTRY.decode(row.body)) for row in found_rows]
         return [(key, entry) for key, entry in found if isinstance(entry, Rejection)]
 
     def advance(self, device: str, epoch: str, seq: int) -> None:

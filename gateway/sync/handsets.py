@@ -8,7 +8,6 @@ import sqlalchemy as sa
 
 from edge.wire import Op, Pull, Wiped
 from gateway.sync import cursor, rows
-from gateway.sync.books import SqlReader
 from gateway.sync_tables import crew_logs, handset_ops, handsets, op_streams, parked_ops
 from gateway.tables import devices, work_orders
 
@@ -19,11 +18,19 @@ class UnknownHandset(LookupError):
     """Nobody enrolled it and it was never heard; `str()` says what to do."""
 
 
-def stands(tx: sa.Connection, pull: Pull, now: str) -> None:
-    """Write down where a handset says that it stands; one never heard of is a crew of its own."""
-    crew = SqlReader(tx).crew_of(pull.device)
+def stand(tx: sa.Connection, pulls: Iterable[Pull], now: str) -> None:
+    """Write down where handsets say that they stand, each one's last word; one never heard of is a crew of its own."""
+    newest = {pull.device: pull for pull in pulls}
+    if not newest:
+        return
+    found = sa.select(handsets.c.device, handsets.c.crew).where(handsets.c.device.in_(list(newest)))
+    crews = {row.device: row.crew for row in tx.execute(found)}
+    rows.put_all(tx, {name: _place(pull, crews.get(name, name), now) for name, pull in newest.items()}, set(crews))
+
+
+def _place(pull: Pull, crew: str, now: str) -> dict[str, Any]:
     values = {"epoch": pull.epoch, "cursor": pull.cursor, "acked": cursor.read(pull.cursor, crew) or 0}
-    rows.put(tx, pull.device, values | {"acked_through": min(pull.through, 2**62), "last_pull": now})
+    return values | {"acked_through": min(pull.through, 2**62), "last_pull": now}
 
 
 def revoke(tx: sa.Connection, device: str, reason: str, now: str) -> None:
@@ -76,21 +83,30 @@ def cut(tx: sa.Connection, device: str, now: str) -> None:
     tx.execute(sa.update(handsets).where(handsets.c.device == device).values(cut_at=now))
 
 
+_HEAD = sa.func.coalesce(crew_logs.c.head, 0)
+_THROUGH = sa.func.coalesce(op_streams.c.through, 0)
+
+
 def behind(tx: sa.Connection) -> list[Any]:
     """(device, epoch, cursor, head, through) of those that are there and lack something."""
+    h = handsets.c
+    query = _standing().join(devices, devices.c.device == h.device).where(devices.c.online)
+    return list(tx.execute(query.where(sa.or_(h.acked < _HEAD, h.acked_through < _THROUGH))).mappings())
+
+
+def standing(tx: sa.Connection, names: list[str]) -> list[Any]:
+    """The same of these, whether they lack something or not."""
+    if not names:
+        return []
+    return list(tx.execute(_standing().where(handsets.c.device.in_(names))).mappings())
+
+
+def _standing() -> "sa.Select[Any]":
     h, s = handsets.c, op_streams.c
     mine = sa.and_(s.device == h.device, s.epoch == h.epoch)
-    through = sa.func.coalesce(s.through, 0)
-    head = sa.func.coalesce(crew_logs.c.head, 0)
-    query = (
-        sa.select(h.device, h.epoch, h.cursor, head.label("head"), through.label("through"))
-        .join(devices, devices.c.device == h.device)
-        .outerjoin(crew_logs, crew_logs.c.crew == h.crew)
-        .outerjoin(op_streams, mine)
-        .where(devices.c.online, h.revoked_at.is_(None), h.last_pull.is_not(None))
-        .where(sa.or_(h.acked < head, h.acked_through < through))
-    )
-    return list(tx.execute(query).mappings())
+    columns = sa.select(h.device, h.epoch, h.cursor, _HEAD.label("head"), _THROUGH.label("through"))
+    joined = columns.select_from(handsets).outerjoin(crew_logs, crew_logs.c.crew == h.crew).outerjoin(op_streams, mine)
+    return joined.where(h.revoked_at.is_(None), h.last_pull.is_not(None))
 
 
 def behind_count(tx: sa.Connection) -> int:

@@ -37,10 +37,14 @@ def pieces(store: Uploads, found: Iterable[Piece], gone: set[str], heard: Heard)
     return failed
 
 
+def stand(tx: sa.Connection, messages: Iterable[Message | None], now: str) -> None:
+    """Where handsets say that they stand, all of a batch at once and before anything else of it."""
+    handsets.stand(tx, [message for message in messages if isinstance(message, Pull)], now)
+
+
 def hear(tx: sa.Connection, message: Message | None, heard: Heard, now: str) -> None:
     """Inside the batch's transaction."""
     if isinstance(message, Pull):
-        handsets.stands(tx, message, now)
         heard.pulls.append(message)
     elif isinstance(message, Wiped):
         handsets.wiped(tx, message, now)

@@ -5,11 +5,21 @@ from datetime import datetime
 
 import msgspec
 
-from edge.wire import PAGE_ENTRIES_MAX, Delta, Entry, Notice
+from edge.wire import PAGE_ENTRIES_MAX, Delta, Entry, Notice, Pull
 from gateway.sync import cursor
 from gateway.sync.ports import Reader
 
 PAGE_BYTES_MAX = 128 * 1024
+
+
+def answer(books: Reader, pull: Pull, now: datetime, limit: int = PAGE_ENTRIES_MAX) -> Delta:
+    """What a handset that asks is given: its next page; the priority page first where it wants one and the rest of the
+    log is more than one page."""
+    delta = page(books, pull.device, pull.epoch, pull.cursor, now, limit)
+    if pull.urgent and delta.more:
+        first = urgent(books, pull.device, pull.epoch, pull.cursor)
+        return first if first.entries else delta
+    return delta
 
 
 def urgent(books: Reader, device: str, epoch: str, at: str) -> Delta:

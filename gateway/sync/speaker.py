@@ -1,9 +1,9 @@
 """The thread that gives out pages: answers to handsets that ask, small deltas to those that lack something, wipes."""
 
-import queue
 import threading
 import time
 from dataclasses import dataclass
+from itertools import islice
 
 import sqlalchemy as sa
 import structlog
@@ -15,7 +15,7 @@ from gateway.database import Database
 from gateway.ingest import Line
 from gateway.leases import May, always
 from gateway.sync import handsets, pages
-from gateway.sync.books import SqlReader
+from gateway.sync.ahead import AheadReader
 from gateway.sync.cutter import Cutter
 from gateway.sync.tokens import Tokens
 from gateway.sync.valve import Valve
@@ -27,8 +27,13 @@ DELTA_ENTRIES_MAX = 10
 BULK_FROM = 100
 RESEND_S = 5.0
 RESEND_S_MAX = 300.0
+# Until the first pages have shown what they cost. Four seconds' worth at once: a handset that has waited so long for
+# its turn has not asked again.
 PAGES_PER_S = 400.0
-PAGES_AT_ONCE = 800.0
+PAGES_AT_ONCE = 1600.0
+ANSWERS_AT_ONCE = 256
+TELL_REST = 9.0
+UNHEARD_S = 1.0
 log = structlog.get_logger()
 
 
@@ -41,7 +46,7 @@ class Told:
     through: int
     more: bool
     again_at_s: float
-    tries: int = 0
+    tries: int = -1
 
 
 class Speaker:
@@ -65,19 +70,29 @@ class Speaker:
         self._cutter = cutter
         self._may = may
         self._valve = Valve(PAGES_PER_S, PAGES_AT_ONCE)
-        self._pulls: queue.SimpleQueue[Pull] = queue.SimpleQueue()
+        self._heard: dict[str, Pull] = {}
+        self._lock = threading.Lock()
+        self._found: dict[str, float] = {}
+        self._tell_at_s = 0.0
         self._told: dict[str, Told] = {}
         self._stop = threading.Event()
         self.wake = threading.Event()
 
     def hear(self, pulls: list[Pull]) -> None:
         """These were written down; those that ask are answered. Over the queue's limit they ask again later."""
-        for pull in pulls:
-            if self._pulls.qsize() < PULLS_MAX:
-                self._pulls.put(pull)
-            else:
-                self._counters.add("sync_pulls_dropped")
+        with self._lock:
+            for pull in pulls:
+                if pull.device in self._heard or len(self._heard) < PULLS_MAX:
+                    self._heard[pull.device] = pull
+                else:
+                    self._counters.add("sync_pulls_dropped")
         self.wake.set()
+
+    def found(self, devices: set[str]) -> None:
+        """These came up while the gateway was away: what they asked then was lost with the broker."""
+        at_s = time.monotonic() + UNHEARD_S
+        with self._lock:
+            self._found |= dict.fromkeys(devices, at_s)
 
     def photos(self, states: list[tuple[str, PhotoState]]) -> None:
         """(device, state), after the commit of what they say."""
@@ -92,7 +107,7 @@ class Speaker:
     def run(self) -> None:
         """Until stopped."""
         while not self._stop.is_set():
-            self.wake.wait(TICK_S)
+            self.wake.wait(0.0 if self._heard else TICK_S)
             self.wake.clear()
             try:
                 self.round(time.monotonic())
@@ -107,56 +122,88 @@ class Speaker:
             self._cut()
 
     def _answer(self, now_s: float) -> None:
-        pulls: dict[str, Pull] = {}
-        while not self._pulls.empty():
-            pull = self._pulls.get()
-            self._told.pop(pull.device, None)
-            if pull.ask:
-                pulls[pull.device] = pull
-        if not pulls:
+        """Some of those who ask; the others' turn is next, so that nobody's answer waits for everybody's page."""
+        heard = self._take(ANSWERS_AT_ONCE)
+        for device, pull in heard.items():
+            self._told[device] = Told(pull.cursor, 0, 0, more=pull.ask, again_at_s=now_s)
+        asking = {device: pull for device, pull in heard.items() if pull.ask}
+        if not asking:
             return
+        began_s, given = time.monotonic(), 0
         with self._database.read() as tx:
-            gone = handsets.revoked(tx, pulls)
-            for device, pull in pulls.items():
-                if device in gone:
+            books = AheadReader(tx, {device: pull.cursor for device, pull in asking.items()})
+            for device, pull in asking.items():
+                if device in books.revoked:
                     self._wipe(device)
                 else:
-                    self._page(tx, pull, now_s)
+                    given += self._page(books, pull, now_s)
+        if given:
+            self._valve.learn(given, time.monotonic() - began_s)
 
-    def _page(self, tx: sa.Connection, pull: Pull, now_s: float) -> None:
-        books = SqlReader(tx)
+    def _take(self, limit: int) -> dict[str, Pull]:
+        """The first of what was heard and not yet looked at."""
+        with self._lock:
+            names = list(islice(self._heard, limit))
+            for name in names:
+                self._found.pop(name, None)
+            return {name: self._heard.pop(name) for name in names}
+
+    def _unheard(self, now_s: float) -> list[str]:
+        """Those that were found and have not asked again since."""
+        with self._lock:
+            names = [name for name, at_s in self._found.items() if now_s >= at_s and name not in self._heard]
+            for name in names:
+                del self._found[name]
+            return names
+
+    def _page(self, books: AheadReader, pull: Pull, now_s: float) -> bool:
+        """False when it was only told to come back."""
         wait_s = self._valve.wait_s(now_s)
+        crew = books.crew_of(pull.device)
         if wait_s:
             self._counters.add("sync_deferred")
-            crew = books.crew_of(pull.device)
-            self._say(pull.device, Delta(crew=crew, epoch=pull.epoch, more=True, defer_s=round(wait_s, 1)))
-            return
-        if pull.urgent:
-            urgent = pages.urgent(books, pull.device, pull.epoch, pull.cursor)
-            if urgent.entries:
-                self._say(pull.device, urgent)
-                return
-        delta = pages.page(books, pull.device, pull.epoch, pull.cursor, self._clock())
-        start = pages.place(books, delta.crew, pull.cursor) or 0
-        if delta.more and books.head(delta.crew) - start > BULK_FROM:
+            delta = Delta(crew=crew, epoch=pull.epoch, after=pull.cursor, more=True, defer_s=round(wait_s, 1))
+            self._say(pull.device, delta)
+            return False
+        delta = pages.answer(books, pull, self._clock())
+        start = pages.place(books, crew, pull.cursor) or 0
+        if delta.more and not delta.urgent and books.head(crew) - start > BULK_FROM:
             delta.bulk = self._bulk(pull.device)
         self._say(pull.device, delta)
-        self._remember(pull.device, delta, books.head(delta.crew), now_s)
+        self._remember(pull.device, delta, books.head(crew), now_s)
+        return True
 
     def _tell(self, now_s: float) -> None:
+        """Small deltas. Looking for whom is not cheap where there are many: it takes at most a tenth of the time."""
+        if now_s < self._tell_at_s:
+            return
+        began_s = time.monotonic()
         with self._database.read() as tx:
-            for row in handsets.behind(tx):
-                told = self._told.get(row["device"])
-                if told is not None and now_s < told.again_at_s:
-                    if told.more or (told.head >= row["head"] and told.through >= row["through"]):
-                        continue
-                    at = told.cursor
-                else:
-                    at = row["cursor"]
-                self._push(tx, row, at, now_s)
+            due = [(row, row["cursor"]) for row in handsets.standing(tx, self._unheard(now_s))]
+            found = ((row, self._from(row, now_s)) for row in handsets.behind(tx))
+            due += [(row, at) for row, at in found if at is not None]
+            for i in range(0, len(due), ANSWERS_AT_ONCE):
+                part = due[i : i + ANSWERS_AT_ONCE]
+                books = AheadReader(tx, {row["device"]: at for row, at in part})
+                for row, at in part:
+                    self._push(books, row, at, now_s)
+        self._tell_at_s = now_s + TELL_REST * (time.monotonic() - began_s)
 
-    def _push(self, tx: sa.Connection, row: "sa.RowMapping", at: str, now_s: float) -> None:
-        books = SqlReader(tx)
+    def _from(self, row: "sa.RowMapping", now_s: float) -> str | None:
+        """The cursor from which a handset is to be told; None: not now, it asks itself or has something under way."""
+        if row["device"] in self._heard:
+            return None
+        told = self._told.get(row["device"])
+        if told is None:  # written down, and not yet heard here: perhaps it asks
+            self._told[row["device"]] = Told(row["cursor"], 0, 0, more=True, again_at_s=now_s + UNHEARD_S)
+            return None
+        if now_s >= told.again_at_s:
+            return str(row["cursor"])
+        if told.more or (told.head >= row["head"] and told.through >= row["through"]):
+            return None
+        return told.cursor
+
+    def _push(self, books: AheadReader, row: "sa.RowMapping", at: str, now_s: float) -> None:
         delta = pages.page(books, row["device"], row["epoch"], at, self._clock(), DELTA_ENTRIES_MAX)
         self._say(row["device"], delta)
         self._remember(row["device"], delta, row["head"], now_s)

@@ -15,6 +15,7 @@ def upgrade() -> None:
     tx = op.get_bind()
     _trust(tx)
     _desk(tx)
+    _rewards(tx)
 
 
 def _desk(tx: sa.Connection) -> None:
@@ -107,3 +108,31 @@ def _fill_3(tx: sa.Connection, case_id: str) -> None:
     values |= {"reported_at": row.reported_at, "decided_by": decided[0], "decided_at": decided[1], "case_id": case_id}
     names = ", ".join(values)
     tx.execute(sa.text(f"INSERT INTO outcomes ({names}) VALUES ({', '.join(f':{n}' for n in values)})"), values)
+
+
+def _rewards(tx: sa.Connection) -> None:
+    """First-reporter rewards and kept figures start empty: what was reported before this version is not rewarded."""
+    postgres = tx.dialect.name == "postgresql"
+    real, blob = ("DOUBLE PRECISION", "BYTEA") if postgres else ("FLOAT", "BLOB")
+    long = "BIGINT NOT NULL"
+
+    def texts(*names: str) -> str:
+        return ", ".join(f"{name} TEXT NOT NULL" for name in names)
+
+    for statement in (
+        f"CREATE TABLE claims (case_id TEXT NOT NULL PRIMARY KEY, {texts('source', 'stream')}, seq {long}, "
+        f"{texts('received_at', 'kind')}, lat {real} NOT NULL, lon {real} NOT NULL, "
+        f"{texts('person', 'outcome', 'why', 'first_case', 'confirmed_case', 'proven_at')}, amount INTEGER NOT NULL, "
+        f"{texts('decided_at')})",
+        "CREATE INDEX claims_outcome ON claims (outcome, received_at)",
+        "CREATE INDEX claims_person ON claims (person, proven_at)",
+        f"CREATE TABLE reward_ledger (n {long} PRIMARY KEY, {texts('pair', 'kind', 'account')}, amount {long}, "
+        f"{texts('case_id', 'reason', 'at', 'prev', 'hash')}, UNIQUE (pair, kind))",
+        "CREATE INDEX reward_ledger_account ON reward_ledger (account, n)",
+        "CREATE INDEX reward_ledger_case ON reward_ledger (case_id)",
+        f"CREATE TABLE reward_seals (month TEXT NOT NULL PRIMARY KEY, last_n {long}, {texts('head')}, "
+        f"body {blob} NOT NULL, {texts('prev', 'hash', 'approved_by', 'approved_at', 'settled_by', 'settled_at')})",
+        f"CREATE TABLE evaluations ({texts('start', 'until', 'sha256')}, body {blob} NOT NULL, {texts('kept_at')}, "
+        "PRIMARY KEY (start, until))",
+    ):
+        tx.execute(sa.text(statement))

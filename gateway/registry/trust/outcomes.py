@@ -11,6 +11,7 @@ from gateway.registry.tables import outcomes
 from gateway.times import to_text
 
 CONFIRMED, WRONG = "confirmed", "wrong"
+DUPLICATE = "duplicate"
 RULE = "auto_file"  # who files when no person does
 NOT_CAMERAS = frozenset({"", "citizen"})
 _WRONG = frozenset({State.REJECTED, State.CANCELLED})
@@ -34,10 +35,11 @@ def cell_of(report: dict[str, Any], class_code: str, at: datetime) -> Cell | Non
 
 
 def outcome_of(case: Case) -> str:
-    """What a case says of its candidate. Every cancelled or rejected one is wrong, whatever the reason; one that a
-    rule filed is confirmed by nobody until a crew has worked on it and it was closed."""
+    """What a case says of its candidate. Every cancelled or rejected one is wrong, whatever the reason, but for a
+    duplicate, which says nothing: the camera was right, and the other case counts. One that a rule filed is confirmed
+    by nobody until a crew has worked on it and it was closed."""
     if case.state in _WRONG:
-        return WRONG
+        return "" if case.reject_cause == DUPLICATE else WRONG
     if case.filed_by not in ("", RULE):
         return CONFIRMED
     return CONFIRMED if case.state in _WORKED and case.times.disposed is not None else ""

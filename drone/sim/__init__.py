@@ -1,0 +1,1 @@
+"""A simulated ArduCopter, and the sample street seen from it: for tests and `zhuomu drone fly --sim`."""
