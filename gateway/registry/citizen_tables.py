@@ -1,11 +1,14 @@
 """The citizens' door's own database, schema version 2: who reported what. It is apart from the registry's, because it
 holds personal data, which is shown to fewer people and kept for a shorter time than a case."""
 
+from pathlib import Path
+
 import sqlalchemy as sa
 
-from gateway.database import Migrations, schema_table
+from gateway.database import schema_table
 
 SCHEMA_VERSION = 2
+MIGRATIONS = Path(__file__).parent / "citizen_revisions"
 metadata = sa.MetaData()
 schema = schema_table(metadata)
 
@@ -50,16 +53,3 @@ insiders = sa.Table(
     sa.Column("identity", sa.Text, primary_key=True),
     sa.Column("contractor", sa.Text, nullable=False),
 )
-
-
-def to_2(tx: sa.Connection) -> None:
-    """Payees and insiders start empty; frozen as it was released."""
-    for statement in (
-        "CREATE TABLE payees (person TEXT NOT NULL PRIMARY KEY, identity TEXT NOT NULL UNIQUE, contact JSON NOT NULL, "
-        "last_at TEXT NOT NULL)",
-        "CREATE TABLE insiders (identity TEXT NOT NULL PRIMARY KEY, contractor TEXT NOT NULL)",
-    ):
-        tx.execute(sa.text(statement))
-
-
-MIGRATIONS: Migrations = {1: to_2}
