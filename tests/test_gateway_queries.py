@@ -7,11 +7,12 @@ import pytest
 import sqlalchemy as sa
 
 from bench.registry_asks import plans, whole_tables
-from gateway import queries, reviewed, schema, tables
+from gateway import onmap, queries, queue, reviewed, schema, tables
 from gateway.console import snapshot
 from gateway.counters import Counters
 from gateway.database import Database, sqlite_url
-from gateway.tiles import around
+from gateway.registry import city, standard
+from gateway.sight import Sight
 
 MANY = 20_000
 
@@ -33,12 +34,14 @@ def with_incidents(url: str) -> Database:
 
 
 def test_what_waits_and_what_lies_near_are_found_without_reading_every_incident(database_url: str) -> None:
-    database, i, box = with_incidents(database_url), tables.incidents.c, around(34.22, 117.2, 50.0)
-    near = sa.select(i.incident_id).where(i.lat.between(box.south, box.north), i.lon.between(box.west, box.east))
+    database, i = with_incidents(database_url), tables.incidents.c
+    sight, here = Sight(city.synthetic(), standard.read()), {"incident_id": "none", "lat": 34.22, "lon": 117.2}
+    here["since"] = "2026-11-09T00:00:00.000000Z"
     for ask in (
         lambda tx, _pick: reviewed.waiting(tx, 30),
-        lambda tx, _pick: tx.scalars(near).all(),
-        lambda tx, _pick: queries.map_rows(tx, MANY - 50, 500),
+        lambda tx, _pick: queue.waiting(tx, sight, [""]),
+        lambda tx, _pick: queue.neighbours(tx, here),
+        lambda tx, _pick: onmap.incident_rows(tx, sight, [""], MANY - 50, 500, "wgs84"),
         lambda tx, _pick: queries.incident_list(tx, 0, 100),
     ):
         plan = plans(database, ask, Random(1))

@@ -116,7 +116,9 @@ def test_the_database_counts_a_month_as_python_does(many: Database) -> None:
                 assert evaluation.count(tx, period, served) == evaluation.count_rows(tx, period, served)
     with many.read() as tx:
         found = evaluation.count(tx, evaluation.month(2026, 10))
-        firms = {code for level, code in evaluation.count(tx, evaluation.month(2026, 10), SERVED) if level == "contractor"}
+        firms = {
+            code for level, code in evaluation.count(tx, evaluation.month(2026, 10), SERVED) if level == "contractor"
+        }
     assert firms == {"early", "late", "cells"}
     assert found["city", "city"]["filing"].denominator > 4 * CASES // WEEKS
     assert len(evaluation.digest(found)) == 64 and evaluation.digest(found) != evaluation.digest({})
