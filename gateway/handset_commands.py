@@ -15,7 +15,7 @@ import typer
 
 from edge.link.settings import SettingsError, load
 from edge.wire import Notice
-from gateway import cli, tables
+from gateway import cli, tables, tracks
 from gateway.bulk import Bulk
 from gateway.database import Database, SchemaMismatch
 from gateway.migrations import MIGRATIONS
@@ -101,6 +101,32 @@ def notice(
         name = f"notice-{secrets.token_hex(6)}"
         expires = now + timedelta(hours=hours)
         _desk(tx).notice(crew, Notice(notice_id=name, title=title, text=text, at=now, expires=expires))
+
+
+@app.command()
+def track(
+    device: Device,
+    person: Annotated[str, typer.Option(help="Who looks. 查看人")],
+    reason: Annotated[str, typer.Option(help="Why; kept with the name. 查看原因")],
+    hours: Annotated[float, typer.Option(min=0.1, help="How far back")] = 12.0,
+    config: cli.Config = None,
+    data: cli.Data = None,
+) -> None:
+    """Where a handset was, as GeoJSON; that somebody looked is written down. 轨迹查询。"""
+    if not person.strip() or not reason.strip():
+        cli.fail("a track is personal data: say who looks with --person and why with --reason")
+    now = utc_now()
+    with _open(config, data) as tx:
+        span = (to_text(now - timedelta(hours=hours)), to_text(now))
+        _say(tracks.look(tx, device, span, person, reason, to_text(now)))
+
+
+@app.command("track-views")
+def track_views(config: cli.Config = None, data: cli.Data = None) -> None:
+    """Who looked at tracks, and why, newest first, one JSON object a line. 轨迹查看记录。"""
+    with _open(config, data) as tx:
+        for row in tracks.views(tx, 1000):
+            _say(row)
 
 
 @contextmanager

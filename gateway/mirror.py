@@ -15,6 +15,7 @@ from gateway.counters import Counters
 from gateway.database import Database
 from gateway.leases import May, always
 from gateway.rounds import keep_asking
+from gateway.sync import news
 from gateway.tables import cursors, registry_events
 from gateway.times import Clock, to_text
 
@@ -40,6 +41,7 @@ _STATES = {
     "accepted": "handling",
     "arrived": "handling",
     "disposed": "disposed",
+    "reassigned": "dispatched",
     "returned": "filed",
     "check_requested": "checking",
     "rework": "rework",
@@ -154,6 +156,7 @@ def apply(tx: sa.Connection, bulk: Bulk, event: RegistryEvent, now: str) -> None
         work.extended(tx, bulk, event.case_id, str(event.data["deadline"]), now)
     if event.kind == "check_requested":
         checks.ask(tx, event.case_id, event.incident_id, str(event.data["check_id"]), now)
+    news.apply(tx, bulk, event.data, event.at, now)
     _tell(bulk, event, now)
 
 
@@ -161,7 +164,7 @@ def _tell(bulk: Bulk, event: RegistryEvent, now: str) -> None:
     words = " ".join(
         filter(None, (event.case_id, event.kind, f"by {event.actor}" if event.actor else "", event.reason))
     )
-    data = {"case_id": event.case_id, "incident_id": event.incident_id, "step": event.kind, **event.data}
+    data = {"case_id": event.case_id, "incident_id": event.incident_id, "step": event.kind, **news.public(event.data)}
     feed.append(bulk, now, _FEED_KINDS.get(event.kind, "case"), words, data)
 
 

@@ -1,4 +1,4 @@
-"""What is deleted with age: ledger rows of receipts, pictures, dead letters; never anything of an open incident.
+"""What is deleted with age: ledger rows of receipts, pictures, dead letters, tracks; nothing of an open incident.
 
 Each step takes a limited number of rows, so that the intake never waits long for the database's one writer.
 """
@@ -12,7 +12,7 @@ import sqlalchemy as sa
 import structlog
 from sqlalchemy.exc import OperationalError
 
-from gateway import books
+from gateway import books, tracks
 from gateway.counters import Counters
 from gateway.database import Database
 from gateway.evidence import EvidenceStore
@@ -32,10 +32,11 @@ class Swept:
     messages: int = 0
     pictures: int = 0
     dead_letters: int = 0
+    tracks: int = 0
 
     def full(self, rows_max: int) -> bool:
         """Whether a step came to its limit, so that there may be more."""
-        return rows_max in (self.messages, self.pictures, self.dead_letters)
+        return rows_max in (self.messages, self.pictures, self.dead_letters, self.tracks)
 
 
 class Retention:
@@ -82,18 +83,21 @@ class Retention:
         keep = (s.keep_messages_days, s.keep_evidence_days, s.keep_dead_letters_days)
         edges = [_before(now, days) for days in keep]
         with self._database.read() as tx:  # looking through everything must not hold the one writer up
-            if not any(_old(tx, edges, 1)):
+            track_edge = _before(now, s.keep_tracks_days)
+            if not any(_old(tx, edges, 1)) and not tracks.waits(tx, track_edge):
                 return Swept()
         with self._database.write() as tx:
             old = _old(tx, edges, limit)
             taken, gone, letters = _messages(tx, old[0]), _pictures(tx, old[1]), _letters(tx, old[2])
+            points = tracks.sweep(tx, track_edge, limit)
         self._pictures.remove(gone)
         if gone:
             self._pictures.recount()
-        swept = Swept(taken, len(gone), letters)
+        swept = Swept(taken, len(gone), letters, points)
         self._counters.add("retention_messages", swept.messages)
         self._counters.add("retention_pictures", swept.pictures)
         self._counters.add("retention_dead_letters", swept.dead_letters)
+        self._counters.add("retention_tracks", swept.tracks)
         return swept
 
 

@@ -52,6 +52,7 @@ class GatewaySettings(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_
     keep_messages_days: float = 400.0
     keep_evidence_days: float = 365.0
     keep_dead_letters_days: float = 90.0
+    keep_tracks_days: float = 90.0
     retention_every_s: float = 3600.0
     retention_rows_max: int = 2000
     fleet_token: str = ""

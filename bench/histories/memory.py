@@ -78,6 +78,9 @@ class MemoryBooks:
     def enrol(self, device: str, crew: str) -> None:
         self.t.crews[device] = crew
 
+    def rights(self, crew: str) -> frozenset[str] | None:
+        return None
+
     def rejections(self, crew: str, device: str) -> Sequence[tuple[str, Rejection]]:
         found = [(key, e) for (mine, key), e in self.t.log.items() if mine == crew]
         mine = [(key, e) for key, e in found if isinstance(e, Rejection) and e.device == device]
@@ -120,6 +123,9 @@ class MemoryBooks:
 
     def refer(self, op: Op, held: Held) -> None:
         return None
+
+    def call(self, op: Op, crew: str, path: str) -> None:
+        self.t.told[op.op_id] += 1
 
     def tell(self, op: Op, held: Held, path: str) -> None:
         self.t.told[op.op_id] += 1

@@ -8,12 +8,13 @@ from typing import Annotated
 
 import typer
 
-from edge.handset import terminal
+from edge.handset import terminal, terminal_duty
 from edge.handset.book import BookUnusable
 from edge.link import Broker
 
 app = typer.Typer(help="Disposal handsets (处置通).", no_args_is_help=True)
 terminal.add(app)
+terminal_duty.add(app)
 
 
 @app.command()

@@ -12,11 +12,22 @@ from edge.handset.photos import Box, media_type, name_of
 from edge.handset.play import todo
 from edge.handset.shown import Shown, as_bytes
 from edge.handset.track import thinned
-from edge.wire import POINTS_MAX, EvidenceRef, ForbiddenState, Op, OpKind, Order, Point, ReasonMissing, encode
+from edge.wire import (
+    POINTS_MAX,
+    CaseClass,
+    EvidenceRef,
+    ForbiddenState,
+    Op,
+    OpKind,
+    Order,
+    Point,
+    ReasonMissing,
+    encode,
+)
 
 # Under POINTS_MAX, so that a track that cannot be thinned fits into one operation.
 TRACK_POINTS = 150
-_ON_ORDER = frozenset(get_args(OpKind)) - {"shift_on", "shift_off", "track", "read"}
+_ON_ORDER = frozenset(get_args(OpKind)) - {"shift_on", "shift_off", "track", "read", "sign", "answer", "report"}
 
 
 class Doing(Shown):
@@ -36,6 +47,7 @@ class Doing(Shown):
         *,
         hours: float | None = None,
         notice_id: str = "",
+        case_class: CaseClass | None = None,
         points: Sequence[Point] = (),
         photos: Sequence[tuple[bytes, Literal["before", "after"]]] = (),
     ) -> Op:
@@ -57,6 +69,7 @@ class Doing(Shown):
                 note=note,
                 hours=hours,
                 notice_id=notice_id,
+                case_class=case_class,
                 points=list(points)[:POINTS_MAX],
                 evidence=references,
             )
@@ -92,6 +105,8 @@ class Doing(Shown):
             raise ReasonMissing(f"'{kind}' needs a reason; give it with --reason")
         if kind == "extend" and hours is None:
             raise ReasonMissing("'extend' needs its hours; give them with --hours")
+        if kind == "sign" and not note.strip():
+            raise ReasonMissing("'sign' needs the name of the person who signs")
         if kind not in _ON_ORDER:
             return None
         order = self.order(order_id)

@@ -52,6 +52,7 @@ def show(order_id: OrderId, device: Device, data: Data = DATA) -> None:
     rows += [("进度 step", f"{step} {order.step_by}"), ("时限 deadline", _due(order)), ("案件 case", order.case_id)]
     rows += [("位置 place", f"{order.lat:.6f}, {order.lon:.6f} (WGS-84)"), ("次数 attempt", str(order.attempt))]
     rows += [("催办 urged", f"{order.reminders} {order.reminder}"), ("申请 asked", order.asked)]
+    rows += [("批复 answer", f"{order.answer} {order.answer_words}")]
     rows += [("照片 photos", "\n".join(sha[:16] for sha in order.photos))]
     for name, value in rows:
         table.add_row(name, value)
@@ -77,12 +78,13 @@ def notices(device: Device, data: Data = DATA) -> None:
     """Words from the centre that have not expired. 通知。"""
     phone = Phone(device, data, "127.0.0.1", 1883)
     for notice in phone.handset.replica.notices(datetime.now(UTC)):
-        out.print(f"[bold]{notice.title}[/] {notice.at.astimezone(ZONE):%m-%d %H:%M}\n{notice.text}")
+        out.print(f"[bold]{notice.title}[/] {notice.notice_id} {notice.at.astimezone(ZONE):%m-%d %H:%M}\n{notice.text}")
 
 
 def _words(order: Order) -> tuple[str, str]:
     asked = {"extend": " 已申请延期 asked to extend", "suspend": " 已申请挂账 asked to suspend"}.get(order.asked, "")
-    return STATES[order.state], STEPS[order.step] + asked
+    answer = {"granted": " 已批准 granted", "refused": " 未批准 refused"}.get(order.answer, "")
+    return STATES[order.state], STEPS[order.step] + asked + answer
 
 
 def _due(order: Order) -> str:

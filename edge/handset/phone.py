@@ -61,11 +61,11 @@ class Phone:
 
     def work(self, kind: OpKind, order_id: str, note: str, wait_s: float, hours: float | None, **more: object) -> None:
         """One operation: kept here at once, brought out when there is a line."""
-        photos = [(_photo(path), more.get("which", "after")) for path in more.get("photos") or ()]  # type: ignore[attr-defined]
+        photos = [(read_photo(path), more.get("which", "after")) for path in more.get("photos") or ()]  # type: ignore[attr-defined]
         points = _here(more.get("lat"), more.get("lon"))
         for point in points:
             self.handset.replica.locate(point, str(uuid.uuid4()))
-        if kind == "shift_off":
+        if kind == "shift_off" and not self.handset.replica.wiped:
             self.handset.replica.send_track(datetime.now(UTC), str(uuid.uuid4()))
         try:
             self.handset.replica.do(
@@ -109,7 +109,8 @@ def standing(phone: Phone) -> None:
     out.print(f"待办 open: {len(replica.orders())}  {waiting}  未接受 shelf: {len(replica.shelf())}")
 
 
-def _photo(path: Path) -> bytes:
+def read_photo(path: Path) -> bytes:
+    """A photo's bytes; ends with one line when it cannot be read."""
     try:
         return path.read_bytes()
     except OSError as error:

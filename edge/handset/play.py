@@ -30,7 +30,9 @@ def _one(order: Order, op: Op, attempt: int) -> Order:
     if order.state not in OPEN or attempt < order.attempt:
         return order
     if op.kind == "extend" or op.kind == "suspend":
-        return order if order.step in FINAL else msgspec.structs.replace(order, asked=op.kind, photos=photos)
+        if order.step in FINAL:
+            return order
+        return msgspec.structs.replace(order, asked=op.kind, answer="", answer_words="", photos=photos)
     if op.kind not in RANK:
         return order
     if order.step == op.kind and op.kind in FINAL:

@@ -20,6 +20,7 @@ class ErrorCode(IntEnum):
     EMPTY_PHOTO = 123
     REASON_MISSING = 124
     OVER_QUOTA = 125
+    NO_RIGHT = 126
 
 
 class WireError(ValueError):
@@ -110,6 +111,12 @@ class ReasonMissing(WireError):
     code = ErrorCode.REASON_MISSING
 
 
+class NoRight(WireError):
+    """A crew of this kind (police, volunteers) may not do that."""
+
+    code = ErrorCode.NO_RIGHT
+
+
 EXCEPTIONS: dict[ErrorCode, type[WireError]] = {
     cls.code: cls
     for cls in (
@@ -127,5 +134,6 @@ EXCEPTIONS: dict[ErrorCode, type[WireError]] = {
         Revoked,
         EmptyPhoto,
         ReasonMissing,
+        NoRight,
     )
 }

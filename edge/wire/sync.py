@@ -31,6 +31,9 @@ OpKind = Literal[
     "shift_off",
     "track",
     "read",
+    "sign",
+    "answer",
+    "report",
 ]
 OrderState = Literal["dispatched", "rework", "recalled", "closed"]
 Outcome = Literal["applied", "merged", "late", "rejected"]
@@ -50,9 +53,10 @@ class Op(Durable, kw_only=True):
 
     `seq` counts a device's operations without a gap: 1, 2, 3 ... in each epoch; the centre applies them in that order.
     `op_id` names the operation for ever. `base_version`: the order's version that the crew saw; 0 without an order.
-    `order_id` is "" for shift_on, shift_off, track and read. `note`: the reason, needed for returned, extend, suspend.
-    `hours`: of extend. `points`: of track, and where the crew stood for every other kind (at most one).
-    `notice_id`: of read.
+    `order_id` is "" for shift_on, shift_off, track, read, sign, answer and report. `note`: the reason, needed for
+    returned, extend and suspend, and for sign the signer's name. `hours`: of extend. `points`: of track, and where the
+    crew stood for every other kind (at most one; report needs it). `notice_id`: of read, of sign (the handover) and of
+    answer (the call-out). `case_class`: of report.
     """
 
     op_id: Uuid
@@ -63,6 +67,7 @@ class Op(Durable, kw_only=True):
     note: Text = ""
     hours: Annotated[float, Meta(gt=0, le=8784)] | None = None
     notice_id: Annotated[str, Meta(max_length=128)] = ""
+    case_class: CaseClass | None = None
     points: Annotated[list[Point], Meta(max_length=POINTS_MAX)] = field(default_factory=list)
     evidence: Annotated[list[EvidenceRef], Meta(max_length=8)] = field(default_factory=list)
 
@@ -86,7 +91,8 @@ class Order(Struct, kw_only=True, tag="order", tag_field="kind"):
     """A work order as the centre has it. `rev` grows with each change; a lower one changes nothing.
 
     `version` is the registry's: recall, rework and closing raise it. `step`, `step_by`, `step_at`: how far the crew is.
-    `asked`: an extension or suspension that waits for its answer. `reminders`: how often somebody urged (催办), with
+    `asked`: an extension or suspension that waits for its answer; `answer`: what a person said to the last one, with
+    the words. `reminders`: how often somebody urged (催办), with
     the last words. `photos`: what belongs to it, whether the bytes are there yet or not.
     """
 
@@ -108,6 +114,8 @@ class Order(Struct, kw_only=True, tag="order", tag_field="kind"):
     step_by: str = ""
     step_at: Utc | None = None
     asked: Literal["", "extend", "suspend"] = ""
+    answer: Literal["", "granted", "refused"] = ""
+    answer_words: Text = ""
     reminders: Annotated[int, Meta(ge=0)] = 0
     reminder: Text = ""
     photos: Annotated[list[Sha256], Meta(max_length=64)] = field(default_factory=list)

@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 from edge.wire import CaseClass
 from gateway.registry import api_desk, api_evaluation, api_people, queries
 from gateway.registry.cases import Answer, CrewStep, Decide, File, Refused, Reject
+from gateway.registry.duty import api as duty_api
 from gateway.registry.reward import api as reward_api
 from gateway.registry.store import KeyReused, Registry, UnknownCase
 from gateway.registry.trust import api as trust_api
@@ -104,6 +105,7 @@ def build(registry: Registry) -> FastAPI:
     api_desk.add(app, registry)
     trust_api.add(app, registry)
     reward_api.add(app, registry)
+    duty_api.add(app, registry)
     return app
 
 

@@ -18,6 +18,7 @@ from gateway.registry.commands import (
     Suspend,
     Verified,
 )
+from gateway.registry.duty import asks
 from gateway.registry.store import Registry
 
 Name = Annotated[str, Field(min_length=1, max_length=128)]
@@ -28,10 +29,11 @@ Answered = dict[str, Any]
 
 
 class WordBody(BaseModel):
-    """A named person's word, with the reason."""
+    """A named person's word, with the reason. `crew`: whose handset asks; the city may want a person's word on it."""
 
     person: Name
     reason: Reason
+    crew: Annotated[str, Field(max_length=128)] = ""
 
 
 class AskBody(BaseModel):
@@ -89,11 +91,18 @@ def add(app: FastAPI, registry: Registry) -> None:
 
     @app.post("/cases/{case_id}/extend")
     def extend(case_id: str, body: ExtendBody, key: Key) -> Answered:
-        return registry.command(case_id, Extend(body.person, body.hours, body.reason), key)
+        return _asked(registry, case_id, Extend(body.person, body.hours, body.reason), body.crew, key)
 
     @app.post("/cases/{case_id}/review")
     def review(case_id: str, body: ReviewBody, key: Key) -> Answered:
         return registry.command(case_id, Review(body.person, body.grant, body.reason), key)
+
+
+def _asked(registry: Registry, case_id: str, command: Extend | Suspend, crew: str, key: str) -> Answered:
+    if not asks.waits(registry.office, command, crew):
+        return registry.command(case_id, command, key)
+    request = [case_id, type(command).__name__, command.person, command.reason, crew]
+    return registry.once(key, request, lambda work: asks.ask(work, case_id, command, crew))
 
 
 def _add_word(
@@ -104,6 +113,8 @@ def _add_word(
 ) -> None:
     def word(case_id: str, body: WordBody, key: Key) -> Answered:
         command: Command = kind(body.person, body.reason)
+        if isinstance(command, Suspend):
+            return _asked(registry, case_id, command, body.crew, key)
         return registry.command(case_id, command, key)
 
     app.add_api_route(f"/cases/{{case_id}}/{path}", word, methods=["POST"], name=path)

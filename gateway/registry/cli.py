@@ -30,6 +30,7 @@ from gateway.registry.cli_evaluation import (
     read_table,
     show,
 )
+from gateway.registry.duty.cli import app as duty_app
 from gateway.registry.opened import DATABASE, make_registry
 from gateway.registry.reward.cli import app as reward_app
 from gateway.registry.simulate import REPORTS_A_DAY, Simulation
@@ -44,6 +45,7 @@ table_app = typer.Typer(no_args_is_help=True, help="The filing standard. 立案�
 app.add_typer(table_app, name="standard")
 app.add_typer(trust_app, name="trust")
 app.add_typer(reward_app, name="reward")
+app.add_typer(duty_app, name="duty")
 
 
 @app.callback(invoke_without_command=True)

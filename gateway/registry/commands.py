@@ -58,9 +58,24 @@ class Reject:
 
 @dataclass(frozen=True)
 class Dispatch:
-    """Dispatch (派遣): `turn` is the round robin's next number."""
+    """Dispatch (派遣): `turn` is the round robin's next number. `routed`: chosen by the duty plan, with the reason;
+    then `crew` "" is nobody yet."""
 
     turn: int
+    routed: bool = False
+    crew: str = ""
+    why: str = ""
+    data: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Reassign:
+    """An open order passes on to another crew (改派, 交接班)."""
+
+    actor: str
+    crew: str
+    why: str
+    data: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -167,4 +182,6 @@ class Review:
 
 
 ByPerson = Suspend | Resume | Extend | ForceClose | Cancel | Appeal | Review
-Command = AskVerify | Verified | File | Reject | Dispatch | CrewStep | FeedBack | Answer | Due | Decide | ByPerson
+Command = (
+    AskVerify | Verified | File | Reject | Dispatch | Reassign | CrewStep | FeedBack | Answer | Due | Decide | ByPerson
+)

@@ -64,6 +64,13 @@ class Journal:
             row |= {"actor": event.actor, "reason": event.reason, "data": event.data}
             self._bulk.add(events, {**row, "state_before": str(before.state), "state_after": str(after.state)})
 
+    def note(self, event: Event, now: datetime) -> None:
+        """Something that happened to no case: a call-out, a handover."""
+        row: Row = {"case_id": "", "incident_id": "", "kind": event.kind, "at": to_text(now), "actor": event.actor}
+        self._bulk.add(
+            events, {**row, "reason": event.reason, "data": event.data, "state_before": "", "state_after": ""}
+        )
+
     def next(self, name: str) -> int:
         """The next number of a counter, from 1."""
         if name not in self._numbers:

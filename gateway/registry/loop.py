@@ -14,6 +14,7 @@ from gateway.registry.commands import (
     Due,
     FeedBack,
     File,
+    Reassign,
     Reject,
     Verified,
 )
@@ -34,6 +35,8 @@ def step(case: Case, command: Command, now: datetime, rules: Rules) -> Step:
             return loop_verify.step(case, command, now, rules)
         case Dispatch():
             return _dispatch(case, command, now, rules)
+        case Reassign():
+            return _reassign(case, command)
         case CrewStep():
             return _crew_step(case, command, now, rules)
         case FeedBack():
@@ -50,15 +53,40 @@ def step(case: Case, command: Command, now: datetime, rules: Rules) -> Step:
 
 def _dispatch(case: Case, command: Dispatch, now: datetime, rules: Rules) -> Step:
     need(case, "dispatch", State.FILED)
+    if command.routed:
+        return _routed(case, command, now, rules)
     if not rules.crews:
         return with_(case, due_at=now + timedelta(seconds=rules.no_crew_retry_s)), []
     others = [crew for crew in rules.crews if crew != case.crew]
     if not others:
         return _to_person(case, f"returned by {case.crew}, and there is no other crew")
-    chosen = others[command.turn % len(others)]
+    return _send(case, others[command.turn % len(others)], command, now)
+
+
+def _routed(case: Case, command: Dispatch, now: datetime, rules: Rules) -> Step:
+    if not command.crew:
+        return with_(case, due_at=now + timedelta(seconds=rules.no_crew_retry_s)), []
+    return _send(case, command.crew, command, now)
+
+
+def _send(case: Case, chosen: str, command: Dispatch, now: datetime) -> Step:
     sent = with_(idle(case), state=State.DISPATCHED, crew=chosen, order_no=case.order_no + 1, returned=False)
     sent = with_(sent, order_version=1, order_live=True, attempt=max(1, case.attempt))
-    return mark(sent, dispatched=now), [Event("dispatched", SYSTEM, f"to {chosen}", orders(sent, "dispatched"))]
+    words = f"to {chosen}" + (f": {command.why}" if command.why else "")
+    told = Event("dispatched", SYSTEM, words, {**command.data, **orders(sent, "dispatched")})
+    return mark(sent, dispatched=now), [told]
+
+
+def _reassign(case: Case, command: Reassign) -> Step:
+    need(case, "pass on", State.DISPATCHED, State.HANDLING, State.REWORK)
+    if command.crew == case.crew:
+        raise Refused(f"{case.crew} has {case.order_id} already")
+    rework = case.state is State.REWORK
+    passed = with_(case, crew=command.crew, order_version=case.order_version + 1)
+    passed = with_(passed, state=State.REWORK if rework else State.DISPATCHED)
+    told = orders(passed, "rework" if rework else "dispatched")
+    data = {**command.data, "from": case.crew, "to": command.crew, **told}
+    return passed, [Event("reassigned", command.actor, command.why, data)]
 
 
 def _crew_step(case: Case, command: CrewStep, now: datetime, rules: Rules) -> Step:

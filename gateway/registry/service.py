@@ -11,6 +11,9 @@ from gateway.database import Database
 from gateway.ports import listen
 from gateway.registry import api, city, open311, standard, tables
 from gateway.registry.cases import Rules
+from gateway.registry.duty import check as duty_check
+from gateway.registry.duty import office as duty_office
+from gateway.registry.duty.round import Rounds
 from gateway.registry.migrations import MIGRATIONS
 from gateway.registry.nightly import Nightly
 from gateway.registry.settings import RegistrySettings
@@ -29,15 +32,18 @@ def run(settings: RegistrySettings) -> None:
         raise SettingsError(f"[auto_file_policy]: {settings.auto_file_policy.problem()}")
     table = standard.read(Path(settings.standard)) if settings.standard else standard.read()
     places = city.read(Path(settings.city)) if settings.city else None
+    office = _office(settings, table, places)
     sock = listen(settings.host, settings.port)
     Path(settings.data).mkdir(parents=True, exist_ok=True)
     database = Database(settings.url(), tables.metadata, tables.SCHEMA_VERSION, MIGRATIONS)
     policy = None if settings.auto_file_unmeasured else settings.auto_file_policy
-    registry = Registry(database, table, rules(settings), frozenset(settings.auto_file), utc_now, places, policy)
-    timers = Timers(registry)
+    registry = Registry(
+        database, table, rules(settings), frozenset(settings.auto_file), utc_now, places, policy, office
+    )
+    timers = Timers(registry, Rounds(registry, office) if office else None)
     app = api.build(registry)
     # A citizen's report is always verified by a person (核实): the registry behind the door files nothing by itself.
-    verified = Registry(database, table, rules(settings), frozenset(), utc_now, places)
+    verified = Registry(database, table, rules(settings), frozenset(), utc_now, places, None, office)
     door = open311.open_door(app, settings.citizens, Path(settings.data), verified, table)
     server = Server(app, sock, on_started=lambda: ready_line("registry.ready", sock))
     nightly = Nightly(registry, door)
@@ -50,6 +56,14 @@ def run(settings: RegistrySettings) -> None:
     if door is not None:
         door.close()
     log.info("registry.stopped")
+
+
+def _office(
+    settings: RegistrySettings, table: standard.Standard, places: city.City | None
+) -> duty_office.Office | None:
+    if not settings.duty:
+        return None
+    return duty_office.build(duty_check.read(Path(settings.duty), places, table), places, table.work_time)
 
 
 def rules(settings: RegistrySettings) -> Rules:
@@ -67,8 +81,9 @@ def rules(settings: RegistrySettings) -> Rules:
 class Timers:
     """Runs what is due; what is due is kept in the cases, so a restart forgets nothing."""
 
-    def __init__(self, registry: Registry) -> None:
+    def __init__(self, registry: Registry, duty: Rounds | None = None) -> None:
         self._registry = registry
+        self._duty = duty
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="timers", daemon=True)
 
@@ -85,5 +100,7 @@ class Timers:
         while not self._stop.wait(TICK_S):
             try:
                 self._registry.tick()
+                if self._duty is not None:
+                    self._duty.tick()
             except OperationalError as error:
                 log.error("timers.database", reason=str(error.orig))

@@ -36,6 +36,7 @@ class RegistrySettings(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown
     check_timeout_s: float = 300.0
     extensions_max: int = 1
     feed_back_by_person: bool = False
+    duty: str = ""  # the duty plan (TOML); "" gives orders to `crews` in turn
     citizens: str = ""  # the TOML file of the citizens' door (Open311); "" leaves it shut
     log_level: str = "info"
 

@@ -13,10 +13,12 @@ import sqlalchemy as sa
 
 from gateway.database import Database
 from gateway.registry import versions
-from gateway.registry.cases import Case, Command, Dispatch, Due, Event, File, Refused, Rules, State, Terms
+from gateway.registry.cases import Case, Command, CrewStep, Dispatch, Due, Event, File, Refused, Rules, State, Terms
 from gateway.registry.city import City
 from gateway.registry.clocks import BEIJING
 from gateway.registry.contractors import Contracts
+from gateway.registry.duty import parties
+from gateway.registry.duty.office import Office
 from gateway.registry.journal import Journal, UnknownCase
 from gateway.registry.loop import step
 from gateway.registry.loop_verify import reported
@@ -51,6 +53,7 @@ class Registry:
         clock: Clock,
         city: City | None = None,
         policy: Policy | None = None,
+        office: Office | None = None,
     ) -> None:
         self.database = database
         self._standard = standard
@@ -59,9 +62,14 @@ class Registry:
         self._policy = policy
         self._clock = clock
         self._city = city
+        self.office = office
         with database.write() as tx:
             versions.keep(tx, standard, to_text(clock()))
             self._known = versions.kept(tx)
+            if office is not None:
+                journal = Journal(tx)
+                office.begin(journal, clock())
+                journal.flush()
 
     def report(self, key: str, body: dict[str, Any]) -> AnswerBody:
         """A report (上报) of an incident; files and dispatches at once where the city switched that on."""
@@ -75,6 +83,10 @@ class Registry:
     def now(self) -> datetime:
         """The registry's clock."""
         return self._clock()
+
+    def once(self, key: str, request: list[Any], run: Callable[["Work"], AnswerBody]) -> AnswerBody:
+        """Anything else that must happen once: `run` in one transaction; the same key gets the first answer."""
+        return self._once(key, request, run)
 
     @property
     def standard(self) -> Standard:
@@ -122,7 +134,7 @@ class Registry:
 
     def _work(self, tx: sa.Connection) -> "Work":
         journal, ledger = Journal(tx), Ledger(tx, self._policy)
-        settled = (self._standard, self._rules, self._auto_file, self._known, self._city)
+        settled = (self._standard, self._rules, self._auto_file, self._known, self._city, self.office)
         return Work(journal, ledger, self._clock(), *settled)
 
     def _once(self, key: str, request: list[Any], run: Callable[["Work"], AnswerBody]) -> AnswerBody:
@@ -155,18 +167,20 @@ class Work:
         auto_file: frozenset[str],
         known: dict[str, Standard],
         city: City | None,
+        office: Office | None = None,
     ) -> None:
         self.journal = journal
         self._ledger = ledger
         self.now = now
         self._standard = standard
-        self._rules = rules
+        self.rules = rules
         self._auto_file = auto_file
         self._known = known
         self._city = city
+        self._office = office
 
-    def report(self, body: dict[str, Any]) -> AnswerBody:
-        """A report of an incident, once; the case that it has."""
+    def report(self, body: dict[str, Any], auto: bool = True) -> AnswerBody:
+        """A report of an incident, once; the case that it has. `auto` False: a person looks before it is filed."""
         known = self.journal.find(body["incident_id"])
         if known is not None:
             return _answer(known)
@@ -178,7 +192,7 @@ class Work:
         note = "" if told else f"class code {case.class_code} is not in standard {self._standard.version}"
         actor = f"{body.get('device', '')}/{body.get('camera', '')}"
         self.journal.put(case, case, [Event("reported", actor, note, {"standard": self._standard.version})], self.now)
-        if told and self._auto_file & _switches(case, body):
+        if auto and told and self._auto_file & _switches(case, body):
             case = self._by_rule(case, body)
         return _answer(case)
 
@@ -191,24 +205,32 @@ class Work:
         """File a case of a class that the city switched on, where its cell has earned it."""
         word = self._ledger.may_file(case, body, self.now)
         if word.yes:
-            return self._advance(self._advance(case, File(RULE, word.reason)), self._dispatch())
+            filed = self._advance(case, File(RULE, word.reason))
+            return self._advance(filed, self._dispatch(filed))
         self.journal.put(case, case, [Event("left_to_person", SYSTEM, word.reason)], self.now)
         return case
 
     def command(self, case_id: str, command: Command) -> AnswerBody:
         """One step of a case, and the dispatch that follows from it. Raises UnknownCase, Refused."""
         before = self.journal.load(case_id)
+        if (
+            self._office is not None
+            and isinstance(command, CrewStep)
+            and parties.knows(self.journal.tx, command.order_id)
+        ):
+            parties.step(self.journal, before, command, self.now)
+            return _answer(before)
         if isinstance(command, File):
             command = replace(command, terms=self._terms(before))
         case = self._advance(before, command)
         if case.state is not State.FILED or before.state is State.FILED:
             return _answer(case)
-        return _answer(self._advance(case, self._dispatch()))
+        return _answer(self._advance(case, self._dispatch(case)))
 
     def due(self, case_id: str) -> None:
         """What a case's timer asks for. Raises UnknownCase, Refused."""
         case = self.journal.load(case_id)
-        self._advance(case, Due() if case.state is State.CHECKING else self._dispatch())
+        self._advance(case, Due() if case.state is State.CHECKING else self._dispatch(case))
 
     def _new_case(self, body: dict[str, Any]) -> Case:
         day = self.now.astimezone(BEIJING).strftime("%Y%m%d")
@@ -221,7 +243,7 @@ class Work:
             values |= {"cell": place.cell, "patrol_area": place.patrol_area} if place else {}
         values |= {"limit_hours": terms.limit_hours, "limit_unit": terms.limit_unit}
         values |= {"standard": terms.standard, "department": terms.department}
-        return reported(Case(case_id=f"{day}-{number:06d}", reported_at=self.now, **values), self._rules)
+        return reported(Case(case_id=f"{day}-{number:06d}", reported_at=self.now, **values), self.rules)
 
     def _terms(self, case: Case) -> Terms | None:
         """The standard in force, for a case that was reported under another version. Raises Refused."""
@@ -241,13 +263,22 @@ class Work:
         hours = self._standard.work_time.span(limit) / timedelta(hours=1)
         return Terms(self._standard.version, code, self._standard.responsible(code), hours, limit.unit)
 
-    def _dispatch(self) -> Dispatch:
-        return Dispatch(self.journal.next("round_robin") - 1)
+    def turn(self) -> int:
+        """The round robin's next number, from 1."""
+        return self.journal.next("round_robin")
+
+    def _dispatch(self, case: Case) -> Dispatch:
+        turn = self.turn() - 1
+        if self._office is None:
+            return Dispatch(turn)
+        return self._office.dispatch(self.journal, case, turn, self.now)
 
     def _advance(self, case: Case, command: Command) -> Case:
-        after, happened = step(case, command, self.now, self._rules)
+        after, happened = step(case, command, self.now, self.rules)
         self.journal.put(case, after, happened, self.now)
         self._ledger.stepped(case, after, happened[-1].actor if happened else SYSTEM, self.now)
+        if self._office is not None:
+            self._office.follow(self.journal, case, after, self.now)
         return after
 
 

@@ -9,6 +9,8 @@ from collections.abc import Callable
 import sqlalchemy as sa
 from alembic import op
 
+from gateway import duty_tables
+
 revision = "4"
 down_revision = "3"
 
@@ -51,6 +53,12 @@ def _identity(tx: sa.Connection) -> None:
     )
     for table, column in (("certificates", "device"), ("operator_sessions", "name")):
         tx.execute(sa.text(f"CREATE INDEX {table}_{column} ON {table} ({column})"))
+
+
+def _duty(tx: sa.Connection) -> None:
+    """What the duty plan lets each crew do; tracks of handsets. The crews' logs ask for these tables."""
+    for table in duty_tables.TABLES:
+        table.create(tx)
 
 
 def _sync(tx: sa.Connection) -> None:
@@ -97,7 +105,7 @@ def _desk(tx: sa.Connection) -> None:
     tx.execute(sa.text("CREATE INDEX incidents_ground ON incidents (lat, lon)"))
 
 
-PIECES: tuple[Callable[[sa.Connection], None], ...] = (_cluster, _identity, _sync, _fleet, _desk)
+PIECES: tuple[Callable[[sa.Connection], None], ...] = (_cluster, _identity, _duty, _sync, _fleet, _desk)
 
 
 def upgrade() -> None:

@@ -7,9 +7,10 @@ import msgspec
 import sqlalchemy as sa
 
 from edge.wire import Entry, Op, Order, Rejection, encode
-from gateway import forward, incidents
+from gateway import forward, incidents, tracks
 from gateway.bulk import Bulk
-from gateway.sync import rows
+from gateway.duty_tables import crew_rights
+from gateway.sync import calls, rows
 from gateway.sync.held import OPEN, Held
 from gateway.sync.ports import Parked
 from gateway.sync.rules import FINAL, Judged
@@ -78,6 +79,11 @@ class SqlBooks(SqlReader):
         """Into a crew, from now on."""
         rows.put(self._tx, device, {"crew": crew, "acked": 0})
 
+    def rights(self, crew: str) -> frozenset[str] | None:
+        """What the duty plan says; None for a crew that it does not know."""
+        may = self._tx.scalar(sa.select(crew_rights.c.may).where(crew_rights.c.crew == crew))
+        return None if may is None else frozenset(may)
+
     def rejections(self, crew: str, device: str) -> Sequence[tuple[str, Rejection]]:
         """A handset's, in a crew's log."""
         c = crew_log.c
@@ -121,7 +127,9 @@ class SqlBooks(SqlReader):
         return self._tx.scalar(sa.select(o.kind).where(o.device == device, o.op_id == op_id)) is not None
 
     def write_down(self, op: Op, crew: str, judged: Judged) -> None:
-        """With its payload: what was rejected is never lost."""
+        """With its payload: what was rejected is never lost. A track's points have a table of their own."""
+        if op.kind == "track":
+            op = tracks.keep(self._tx, op, crew)
         row: dict[str, Any] = {"device": op.device, "op_id": op.op_id, "crew": crew, "order_id": op.order_id}
         row |= {"kind": op.kind}
         row |= {"at": to_text(op.at), "judged_at": self._now, "outcome": judged.outcome, "code": judged.code}
@@ -160,10 +168,19 @@ class SqlBooks(SqlReader):
         """Its photos belong to the incident, whether their bytes are here yet or not."""
         incidents.refer(self._bulk, op.evidence, held.order.incident_id, f"op:{op.device}:{op.op_id}")
 
+    def call(self, op: Op, crew: str, path: str) -> None:
+        """Queue it for the registry; a report is an incident of its own, with its photos."""
+        incident, body = "", calls.body(op, crew, path)
+        if path == "reports":
+            incident = str(body["incident_id"])
+            incidents.refer(self._bulk, op.evidence, incident, f"op:{op.device}:{op.op_id}")
+        key = f"op:{op.device}:{op.op_id}"
+        forward.put(self._tx, key, incident, calls.address(op, path), body, self._now)
+
     def tell(self, op: Op, held: Held, path: str) -> None:
         """Queue it for the registry."""
         order = held.order
-        body = _body(op, order.version, path)
+        body = _body(op, held, path)
         key = f"op:{op.device}:{op.op_id}"
         forward.put(self._tx, key, order.incident_id, f"/cases/{order.case_id}/{path}", body, self._now)
 
@@ -193,14 +210,14 @@ def _kind(entry: Entry) -> str:
     return "order" if isinstance(entry, Order) else "rejection" if isinstance(entry, Rejection) else "notice"
 
 
-def _body(op: Op, version: int, path: str) -> dict[str, Any]:
+def _body(op: Op, held: Held, path: str) -> dict[str, Any]:
     if path == "extend":
-        return {"person": op.device, "hours": op.hours, "reason": op.note}
+        return {"person": op.device, "hours": op.hours, "reason": op.note, "crew": held.crew}
     if path == "suspend":
-        return {"person": op.device, "reason": op.note}
+        return {"person": op.device, "reason": op.note, "crew": held.crew}
     point = op.points[0] if op.points else None
     body: dict[str, Any] = {"op_id": op.op_id, "order_id": op.order_id, "kind": op.kind, "actor": op.device}
-    body |= {"base_version": version, "at": to_text(op.at), "note": op.note}
+    body |= {"base_version": held.order.version, "at": to_text(op.at), "note": op.note}
     body |= {"lat": point.lat if point else None, "lon": point.lon if point else None}
     return body | {"evidence": [reference.sha256 for reference in op.evidence]}
 

@@ -9,6 +9,7 @@ import msgspec
 
 from edge.wire import WAITING_MAX, Notice, Op, Order, Rejection, Step, WireError, Work
 from gateway.sync import held as holding
+from gateway.sync.calls import PATHS
 from gateway.sync.ports import Books, Parked
 from gateway.sync.rules import FINAL, Judged, judge
 
@@ -61,6 +62,13 @@ class Desk:
     def extended(self, order_id: str, deadline: datetime) -> None:
         """The registry granted an extension (延期)."""
         self._change(order_id, deadline=deadline, asked="")
+
+    def answered(self, order_id: str, kind: str, answer: Literal["granted", "refused"], words: str) -> None:
+        """A person's word on what the crew had asked for; it stays visible on the order."""
+        found = self._books.order(order_id)
+        if found is not None:
+            asked = "" if found.order.asked == kind else found.order.asked
+            self._change(order_id, asked=asked, answer=answer, answer_words=words[:2000])
 
     def reached(self, order_id: str, step: Step, device: str) -> None:
         """How far a crew was before this protocol knew it."""
@@ -120,7 +128,7 @@ class Desk:
             return Judged("late", reason="known already")
         else:
             found = self._books.order(op.order_id) if op.order_id else None
-            judged = judge(found, op, crew)
+            judged = judge(found, op, crew, self._books.rights(crew))
             self._apply(op, crew, found, judged)
         if judged.outcome == "rejected":
             self._reject(device, epoch, turn.seq, op, crew, judged)
@@ -130,6 +138,8 @@ class Desk:
         self._books.write_down(op, crew, judged)
         if op.kind == "read" and judged.outcome == "applied":
             self._read(op, crew)
+        if op.kind in PATHS and judged.outcome == "applied":
+            self._books.call(op, crew, PATHS[op.kind])
         if found is None:
             return
         if judged.order is not None:

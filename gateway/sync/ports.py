@@ -54,6 +54,10 @@ class Books(Reader, Protocol):
         """Into a crew, from now on."""
         ...
 
+    def rights(self, crew: str) -> frozenset[str] | None:
+        """What a crew's handsets may do to orders (and `report`); None: everything, for nobody has said otherwise."""
+        ...
+
     def rejections(self, crew: str, device: str) -> Sequence[tuple[str, Rejection]]:
         """(key, entry) of a handset's rejections in a crew's log."""
         ...
@@ -94,6 +98,10 @@ class Books(Reader, Protocol):
 
     def refer(self, op: Op, held: Held) -> None:
         """Its photos belong to the order's incident."""
+        ...
+
+    def call(self, op: Op, crew: str, path: str) -> None:
+        """On its way to the registry, about no order: `path` is signatures, answers or reports."""
         ...
 
     def tell(self, op: Op, held: Held, path: str) -> None:

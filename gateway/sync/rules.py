@@ -4,6 +4,7 @@ The table is in docs/sync.md. A field that nobody contests is merged; where two 
 stands and the other becomes a visible rejection, with a review by people where work was done.
 """
 
+import re
 from dataclasses import dataclass
 from typing import Literal
 
@@ -14,8 +15,12 @@ from gateway.sync.held import Held
 
 SOFT = frozenset({"accepted", "arrived"})
 FINAL = frozenset({"disposed", "returned"})
-WITHOUT_ORDER = frozenset({"shift_on", "shift_off", "track", "read"})
-NEED_REASON = frozenset({"returned", "extend", "suspend"})
+WITHOUT_ORDER = frozenset({"shift_on", "shift_off", "track", "read", "sign", "answer", "report"})
+NEED_REASON = frozenset({"returned", "extend", "suspend", "sign"})
+NEED_NOTICE = frozenset({"sign", "answer"})
+# What everybody may do; the rest is a matter of the crew's rights.
+FREE = WITHOUT_ORDER - {"report"}
+NOTICE_ID = re.compile(r"[A-Za-z0-9-]{1,128}")
 PHOTOS_SHOWN_MAX = 64
 
 
@@ -34,9 +39,9 @@ class Judged:
 LATE = Judged("late")
 
 
-def judge(held: Held | None, op: Op, crew: str) -> Judged:
-    """One operation of a crew's handset on the order that it names."""
-    bad = _unfit(op)
+def judge(held: Held | None, op: Op, crew: str, rights: frozenset[str] | None = None) -> Judged:
+    """One operation of a crew's handset on the order that it names. `rights`: see `ports.Books.rights`."""
+    bad = _unfit(op) or _unlawful(op, crew, rights)
     if bad is not None:
         return bad
     if op.kind in WITHOUT_ORDER:
@@ -58,10 +63,20 @@ def _unfit(op: Op) -> Judged | None:
         return _no(ErrorCode.REASON_MISSING, f"'{op.kind}' needs a reason in its note")
     if op.kind == "extend" and op.hours is None:
         return _no(ErrorCode.REASON_MISSING, "'extend' needs its hours")
+    if op.kind in NEED_NOTICE and not NOTICE_ID.fullmatch(op.notice_id):
+        return _no(ErrorCode.UNKNOWN_REFERENCE, f"'{op.kind}' needs the notice that it answers")
+    if op.kind == "report" and (op.case_class is None or not op.points):
+        return _no(ErrorCode.REASON_MISSING, "'report' needs a class and a place")
     large = [reference.size_bytes for reference in op.evidence if reference.size_bytes > PHOTO_BYTES_MAX]
     if large:
         return _no(ErrorCode.TOO_LARGE, f"a photo of {large[0]} bytes, the limit is {PHOTO_BYTES_MAX}")
     return None
+
+
+def _unlawful(op: Op, crew: str, rights: frozenset[str] | None) -> Judged | None:
+    if rights is None or op.kind in FREE or op.kind in rights:
+        return None
+    return _no(ErrorCode.NO_RIGHT, f"crew {crew} may not do '{op.kind}'; its rights: {', '.join(sorted(rights))}")
 
 
 def _on_ended(held: Held, op: Op, crew: str) -> Judged | None:
@@ -89,7 +104,12 @@ def _on_open(order: Order, op: Op) -> Judged:
         word = f"asked to {order.asked}" if order.asked else order.step
         return _no(ErrorCode.FORBIDDEN_STATE, f"work order {order.order_id} is {word} already")
     asked: Literal["extend", "suspend"] = "extend" if op.kind == "extend" else "suspend"
-    return Judged("applied", msgspec.structs.replace(order, asked=asked, photos=_photos(order, op)), asked)
+    return Judged("applied", _asking(order, asked, op), asked)
+
+
+def _asking(order: Order, asked: Literal["extend", "suspend"], op: Op) -> Order:
+    photos = _photos(order, op)
+    return msgspec.structs.replace(order, asked=asked, answer="", answer_words="", photos=photos)
 
 
 def _final(order: Order, op: Op) -> Judged:

@@ -14,6 +14,9 @@ PATHS: dict[str, "Kind"] = {
     "ops": "op",
     "extend": "op",
     "suspend": "op",
+    "signatures": "op",
+    "answers": "op",
+    "/duty/reports": "op",
     "verdicts": "verdict",
 }
 Kind = Literal["report", "op", "verdict"]

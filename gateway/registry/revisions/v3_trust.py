@@ -6,6 +6,8 @@ from datetime import datetime, timedelta, timezone
 import sqlalchemy as sa
 from alembic import op
 
+from gateway.registry.duty import tables as duty_tables
+
 revision = "3"
 down_revision = "2"
 
@@ -16,6 +18,7 @@ def upgrade() -> None:
     _trust(tx)
     _desk(tx)
     _rewards(tx)
+    duty_tables.up(tx)
 
 
 def _desk(tx: sa.Connection) -> None:
