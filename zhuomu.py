@@ -31,6 +31,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "bench kills": ("bench.kills", "kills", "A kiosk killed again and again. 随机强杀。"),
     "bench soak": ("bench.soak", "soak", "Memory and handles over time. 长时间运行。"),
     "bench drone": ("bench.drone", "drone", "Places from the air, plans: how good. 航拍定位与航线。"),
+    "bench registry": ("bench.registry", "registry", "The registry with a million cases, two databases. 百万案件。"),
     "bench handsets": ("bench.handsets.command", "handsets", "Thousands of handsets in step. 处置通同步性能。"),
     "bench histories": ("bench.histories.command", "histories", "Handsets and centre through faults. 离线同步仿真。"),
     "bench live": ("bench.live", "live", "Live view: how late, and what ten viewers cost. 实时画面延迟与开销。"),

@@ -129,6 +129,9 @@ incidents = sa.Table(
     _int("revision", 0),
     sa.Index("incidents_revision", "revision"),
     sa.Index("incidents_case", "case_id"),
+    # What waits for a person, oldest first; what lies around a point.
+    sa.Index("incidents_waiting", "open", "state", "n"),
+    sa.Index("incidents_ground", "lat", "lon"),
     sqlite_autoincrement=True,
 )
 # `open` is a copy of the incident's, so that matching needs one index and no join.

@@ -57,8 +57,7 @@ def _do(handset: Handset, kind: Any, order_id: str = "", **values: Any) -> None:
 def centre(tmp_path: Path) -> Iterator[Centre]:
     (tmp_path / "duty.json").write_bytes(msgspec.json.encode(_plan()))
     (tmp_path / "city.json").write_bytes(msgspec.json.encode(CITY))
-    registry = {"auto_file": ["stall"], "auto_file_unmeasured": True, "duty": str(tmp_path / "duty.json")}
-    registry["city"] = str(tmp_path / "city.json")
+    registry = {
         "auto_file": ["stall"],
         "auto_file_unmeasured": True,
         "duty": str(tmp_path / "duty.json"),

@@ -118,13 +118,13 @@ def test_what_was_queued_for_a_revoked_device_is_thrown_away(city: City) -> None
     """Its successor with the same name, claimed afterwards, does not get it either."""
     gateway = centre(city)
     kiosk(city, "kiosk-1", clean=False).up().subscribe("zm/1/down/kiosk-1/+").stop()
-    gateway.say(topic("down", "kiosk-1", "work"), b"for the thief")
+    gateway.say(topic("down", "kiosk-1", "verify"), b"for the thief")
     city.revoke("kiosk-1")
     city.cutter().cut("kiosk-1")
     city.device("kiosk-1")
     city.reload()
     successor = kiosk(city, "kiosk-1", clean=False).up().subscribe("zm/1/down/kiosk-1/+")
-    gateway.say(topic("down", "kiosk-1", "work"), b"for the successor")
+    gateway.say(topic("down", "kiosk-1", "verify"), b"for the successor")
     until(lambda: successor.heard, 20.0, "its own message")
     assert [payload for _, payload in successor.heard] == [b"for the successor"]
 

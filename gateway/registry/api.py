@@ -8,7 +8,7 @@ from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, Field
 
 from edge.wire import CaseClass
-from gateway.registry import api_evaluation, api_people, queries
+from gateway.registry import api_desk, api_evaluation, api_people, queries
 from gateway.registry.cases import Answer, CrewStep, Decide, File, Refused, Reject
 from gateway.registry.duty import api as duty_api
 from gateway.registry.reward import api as reward_api
@@ -102,6 +102,7 @@ def build(registry: Registry) -> FastAPI:
     api_people.add(app, registry)
     _add_queries(app, registry)
     api_evaluation.add(app, registry)
+    api_desk.add(app, registry)
     trust_api.add(app, registry)
     reward_api.add(app, registry)
     duty_api.add(app, registry)
@@ -176,7 +177,7 @@ def _add_queries(app: FastAPI, registry: Registry) -> None:
     @app.get("/healthz")
     def healthz() -> Answered:
         with registry.database.read() as tx:
-            return {"ok": True, "cases": queries.summary(tx)["cases"]}
+            return {"ok": True, "cases": queries.cases_ever(tx)}
 
 
 def _json(body: Any) -> Response:

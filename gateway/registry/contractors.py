@@ -49,6 +49,9 @@ class Contracts:
         self._known: dict[tuple[str, str, str], list[Contract]] = {}
         self.kinds: dict[str, str] = {row.code: row.kind for row in rows}
         self.names: dict[str, str] = {row.code: row.name for row in rows}
+        ends = [day for row in rows for day in (row.since, row.until) if day is not None]
+        self.changes = sorted(set(ends))  # days between two of which the same contracts run
+        self.cells = sorted({cell for row in rows for cell in row.cells})
         self.devices = frozenset(device for row in rows for device in row.devices)
 
     def serving(self, cell: str, patrol_area: str, class_code: str, day: date) -> list[Contract]:

@@ -7,8 +7,9 @@ import msgspec
 import sqlalchemy as sa
 
 from gateway.bulk import Bulk
-from gateway.registry.cases import Case, Event
+from gateway.registry.cases import OVER, Case, Event
 from gateway.registry.tables import DONE, DUES, cases, counters, events
+from gateway.tiles import tile
 from gateway.times import to_text
 
 Row = dict[str, Any]
@@ -102,6 +103,7 @@ def columns(case: Case) -> Row:
     row |= {"cell": case.cell, "district": case.cell[:6], "subdistrict": case.cell[:9]}
     row |= {name: _text(getattr(case.times, name)) for name in (*DUES, *DONE)}
     row |= {"reported_at": to_text(case.reported_at), "reject_cause": case.reject_cause}
+    row |= {"open": case.state not in OVER, "lat": case.lat, "lon": case.lon, "tile": tile(case.lat, case.lon)}
     return row | {"body": msgspec.json.encode(case)}
 
 

@@ -40,9 +40,16 @@ cases = sa.Table(
     sa.Column("reject_cause", sa.Text, nullable=False, server_default=""),
     *(sa.Column(name, sa.Text, nullable=False, server_default="") for name in PLACES),
     *(sa.Column(name, sa.Text, nullable=True) for name in (*DUES, *DONE)),
+    # For the map: the case is not over; where it is; the tile (gateway/tiles.py) that it lies in.
+    sa.Column("open", sa.Boolean, nullable=False, server_default=sa.true()),
+    sa.Column("lat", sa.Float, nullable=False, server_default="0"),
+    sa.Column("lon", sa.Float, nullable=False, server_default="0"),
+    sa.Column("tile", sa.BigInteger, nullable=False, server_default="0"),
     sa.Index("cases_due", "due_at"),
-    sa.Index("cases_state", "state", "case_id"),
-    sa.Index("cases_reported_at", "reported_at"),
+    # These three hold all that their queries (gateway/registry/desk.py) look at, so that no row is read in vain.
+    sa.Index("cases_queue", "state", "case_id", "district", "subdistrict", "patrol_area", "department", "class_code"),
+    sa.Index("cases_map", "open", "tile", "reported_at", "lat", "lon", "class_code", "subdistrict"),
+    sa.Index("cases_reported_at", "reported_at", "tile", "lat", "lon", "class_code", "subdistrict"),
     *(sa.Index(f"cases_{name}", name) for name in (*DUES, "filed")),
 )
 # Rows are only ever added.

@@ -99,7 +99,13 @@ def _fleet(tx: sa.Connection) -> None:
     tx.execute(sa.text("CREATE INDEX fleet_desired_version ON fleet_desired (version)"))
 
 
-PIECES: tuple[Callable[[sa.Connection], None], ...] = (_cluster, _identity, _duty, _sync, _fleet)
+def _desk(tx: sa.Connection) -> None:
+    """What waits for a person and what lies around a point, without reading every incident that there ever was."""
+    tx.execute(sa.text("CREATE INDEX incidents_waiting ON incidents (open, state, n)"))
+    tx.execute(sa.text("CREATE INDEX incidents_ground ON incidents (lat, lon)"))
+
+
+PIECES: tuple[Callable[[sa.Connection], None], ...] = (_cluster, _identity, _duty, _sync, _fleet, _desk)
 
 
 def upgrade() -> None:

@@ -16,8 +16,52 @@ def upgrade() -> None:
     """From version 2."""
     tx = op.get_bind()
     _trust(tx)
+    _desk(tx)
     _rewards(tx)
     duty_tables.up(tx)
+
+
+def _desk(tx: sa.Connection) -> None:
+    """Where each case lies and whether it is over, for the map; indexes that hold what map and queue look at."""
+    postgres = tx.dialect.name == "postgresql"
+    real, yes = ("DOUBLE PRECISION", "true") if postgres else ("FLOAT", "1")
+    columns = (
+        f"open BOOLEAN NOT NULL DEFAULT {yes}",
+        f"lat {real} NOT NULL DEFAULT 0",
+        f"lon {real} NOT NULL DEFAULT 0",
+    )
+    for column in (*columns, "tile BIGINT NOT NULL DEFAULT 0"):
+        tx.execute(sa.text(f"ALTER TABLE cases ADD COLUMN {column}"))
+    places = "district, subdistrict, patrol_area, department, class_code"
+    ground = "tile, {}lat, lon, class_code, subdistrict"
+    over = ("rejected", "closed", "force_closed", "cancelled")
+    update = sa.text("UPDATE cases SET open = :open, lat = :lat, lon = :lon, tile = :tile WHERE case_id = :id")
+    after = ""
+    while rows := tx.execute(sa.text(_PAGE_3), {"after": after}).all():
+        bodies = [(case_id, json.loads(body)) for case_id, body in rows]
+        points = [(case_id, float(body["lat"]), float(body["lon"]), body["state"]) for case_id, body in bodies]
+        names = ("id", "lat", "lon", "open", "tile")
+        values = [(n, lat, lon, state not in over, _tile_3(lat, lon)) for n, lat, lon, state in points]
+        tx.execute(update, [dict(zip(names, value, strict=True)) for value in values])
+        after = rows[-1].case_id
+    for statement in (
+        "DROP INDEX cases_state",
+        "DROP INDEX cases_reported_at",
+        f"CREATE INDEX cases_queue ON cases (state, case_id, {places})",
+        f"CREATE INDEX cases_map ON cases (open, {ground.format('reported_at, ')})",
+        f"CREATE INDEX cases_reported_at ON cases (reported_at, {ground.format('')})",
+    ):
+        tx.execute(sa.text(statement))
+
+
+_PAGE_3 = "SELECT case_id, body FROM cases WHERE case_id > :after ORDER BY case_id LIMIT 1000"
+
+
+def _tile_3(lat: float, lon: float) -> int:
+    """The tile's number on a Z-order curve of 18 bits each: longitude in the even bits, latitude in the odd ones."""
+    side = 1 << 18
+    column, row = (min(side - 1, max(0, int(share * side))) for share in ((lon + 180) / 360, (lat + 90) / 180))
+    return sum((column >> bit & 1) << 2 * bit | (row >> bit & 1) << 2 * bit + 1 for bit in range(18))
 
 
 def _trust(tx: sa.Connection) -> None:
