@@ -25,6 +25,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "bench detect": ("bench.detect", "detect", "What a look costs: network, whole path, INT8, peers. 识别速度。"),
     "bench kiosk": ("bench.kiosk", "kiosk", "What watching a street costs and finds, three ways. 岗亭开销与检出。"),
     "bench drone": ("bench.drone", "drone", "Places from the air, plans: how good. 航拍定位与航线。"),
+    "bench gateway": ("bench.gateway", "gateway", "The intake under load and kills, and a year's replay. 网关压测。"),
     "wire": ("edge.wire.cli", "wire", "Write the contract's JSON Schema and AsyncAPI files. 接口文件。"),
 }
 GROUPS: dict[str, str] = {"bench": "Measure this machine. 性能测试。"}

@@ -12,14 +12,17 @@ from gateway import campaigns, feed, forward
 from gateway.bulk import Bulk
 from gateway.matching import Sighting, best
 from gateway.nearby import witnesses_near
+from gateway.quick import Quick
 from gateway.tables import candidates, evidence_refs, incidents, witnesses
 from gateway.times import from_text, to_text
 
-_KNOWN = sa.select(witnesses.c.incident_id).where(
-    witnesses.c.device == p("device"), witnesses.c.candidate_id == p("candidate_id")
+_KNOWN = Quick(
+    sa.select(witnesses.c.incident_id).where(
+        witnesses.c.device == p("device"), witnesses.c.candidate_id == p("candidate_id")
+    )
 )
-_INSERT_INCIDENT = sa.insert(incidents)
-_INSERT_WITNESS = sa.insert(witnesses)
+_INSERT_INCIDENT = Quick(sa.insert(incidents), tuple(c.name for c in incidents.c if c.name not in ("n", "case_id")))
+_INSERT_WITNESS = Quick(sa.insert(witnesses), tuple(c.name for c in witnesses.c))
 
 
 @dataclass(frozen=True)
@@ -35,8 +38,9 @@ class Placed:
 def place(tx: sa.Connection, bulk: Bulk, candidate: Candidate, payload: bytes, now: str) -> Placed:
     """Attach a candidate to its incident, or found one and put it on its way to the registry."""
     sighting = sighting_of(candidate)
-    known = tx.scalar(_KNOWN, {"device": candidate.device, "candidate_id": candidate.candidate_id})
-    if known is not None:
+    before = _KNOWN.rows(tx, {"device": candidate.device, "candidate_id": candidate.candidate_id})
+    if before:
+        known = str(before[0][0])
         bulk.flush()
         _see_again(tx, candidate, payload, known, now)
         return Placed(known, False, "candidate known already", known=True)
@@ -114,7 +118,7 @@ def _found(tx: sa.Connection, bulk: Bulk, incident_id: str, candidate: Candidate
         "last_seen": to_text(candidate.last_seen),
         "revision": revision(now),
     }
-    tx.execute(_INSERT_INCIDENT, row)
+    _INSERT_INCIDENT.run(tx, row)
     forward.put_new(bulk, forward.report_key(incident_id), incident_id, "/reports", _report(row, candidate), now)
 
 
@@ -156,7 +160,7 @@ def _insert_witness(tx: sa.Connection, incident_id: str, sighting: Sighting, rea
     row = {name: getattr(sighting, name) for name in names}
     row |= dict(zip(("x1", "y1", "x2", "y2"), sighting.box, strict=True))
     row |= {"first_seen": to_text(sighting.first_seen), "last_seen": to_text(sighting.last_seen)}
-    tx.execute(_INSERT_WITNESS, {**row, "incident_id": incident_id, "open": True, "reason": reason})
+    _INSERT_WITNESS.run(tx, {**row, "incident_id": incident_id, "open": True, "reason": reason})
 
 
 def _write_down(bulk: Bulk, candidate: Candidate, payload: bytes, placed: Placed, now: str) -> None:

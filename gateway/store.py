@@ -2,6 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
 import sqlalchemy as sa
@@ -13,14 +14,23 @@ from gateway.counters import Counters
 from gateway.database import Database
 from gateway.devices import Tally
 from gateway.evidence import EvidenceStore
+from gateway.quick import Quick
 from gateway.tables import messages
 from gateway.take import Identity, Taken
 from gateway.times import Clock, to_text
 
 REASON_MAX = 200
+WRITERS = 4  # pictures are on their way to the disk at the same time
 Key = tuple[str, str]
 Decided = tuple[int | None, str | None]  # (code, reason), both None for an accepted message
 About = tuple[str, str]  # (subject, incident_id) of a message, see gateway.tables.messages
+
+_m = messages.c
+_DECIDED = Quick(
+    sa.select(_m.code, _m.reason).where(
+        _m.device == sa.bindparam("of_device"), _m.epoch == sa.bindparam("of_epoch"), _m.seq == sa.bindparam("of_seq")
+    )
+)
 
 
 @dataclass
@@ -56,6 +66,7 @@ class BatchStore:
         self._counters = counters
         self._clock = clock
         self._dead_letters_max = dead_letters_max
+        self._writers = ThreadPoolExecutor(WRITERS, "evidence")
 
     def commit(self, batch: Sequence[Taken], throttled: Iterable[str] = ()) -> Outcome:
         """All of a batch or nothing of it. Raises sqlalchemy.exc.DBAPIError when the database will not."""
@@ -82,10 +93,12 @@ class BatchStore:
             return list(batch)
         with self._database.read() as tx:
             known = _ledger(tx, pictures)
-        written = (self._with_picture(item, known, outcome) for item in batch)
-        return [item for item in written if item is not None]
+        written = dict(zip(map(id, pictures), self._writers.map(lambda p: self._with_picture(p, known), pictures)))
+        outcome.deferred = sum(item is None for item in written.values())
+        kept = (written.get(id(item), item) for item in batch)
+        return [item for item in kept if item is not None]
 
-    def _with_picture(self, item: Taken, known: dict[Identity, Decided], outcome: Outcome) -> Taken | None:
+    def _with_picture(self, item: Taken, known: dict[Identity, Decided]) -> Taken | None:
         if not isinstance(item.message, Evidence) or item.identity in known:
             return item
         try:
@@ -93,7 +106,6 @@ class BatchStore:
         except WireError as error:
             return replace(item, error=error)
         except OSError:
-            outcome.deferred += 1
             return None
         return item
 
@@ -191,15 +203,11 @@ class _Batch:
 
 def _ledger(tx: sa.Connection, items: Iterable[Taken]) -> dict[Identity, Decided]:
     """What of these was decided before."""
-    groups: dict[Key, list[int]] = defaultdict(list)
-    for item in items:
-        if item.identity is not None:
-            groups[item.identity[:2]].append(item.identity[2])
     found: dict[Identity, Decided] = {}
-    for (device, epoch), seqs in groups.items():
-        m = messages.c
-        query = sa.select(m.seq, m.code, m.reason).where(m.device == device, m.epoch == epoch, m.seq.in_(seqs))
-        found |= {(device, epoch, row.seq): (row.code, row.reason) for row in tx.execute(query)}
+    for identity in {item.identity for item in items if item.identity is not None}:
+        device, epoch, seq = identity
+        for code, reason in _DECIDED.rows(tx, {"of_device": device, "of_epoch": epoch, "of_seq": seq}):
+            found[identity] = (code, reason)
     return found
 
 
