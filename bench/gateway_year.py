@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import heapq
+import math
 import multiprocessing
 import random
 import tempfile
@@ -102,9 +103,10 @@ def reports(count: int, seed: int) -> Iterator[tuple[datetime, Candidate]]:
 
 
 def _times(count: int, rng: random.Random) -> Iterator[datetime]:
-    """Sorted instants; a day at a time, so that a year needs no more memory than a day."""
-    for day in range(DAYS):
-        many = count * (day + 1) // DAYS - count * day // DAYS
+    """Sorted instants of as many days as the year needs for so many; a day at a time, for memory's sake."""
+    days = max(1, math.ceil(DAYS * count / REPORTS_2017))
+    for day in range(days):
+        many = count * (day + 1) // days - count * day // days
         hours = rng.choices(range(24), HOURS, k=many)
         seconds = [hour * 3600 + rng.uniform(0, 3600) for hour in hours]
         heapq.heapify(seconds)

@@ -24,6 +24,17 @@ _KNOWN = Quick(
 _INSERT_INCIDENT = Quick(sa.insert(incidents), tuple(c.name for c in incidents.c if c.name not in ("n", "case_id")))
 _INSERT_WITNESS = Quick(sa.insert(witnesses), tuple(c.name for c in witnesses.c))
 
+_i = incidents.c
+_SEEN = Quick(
+    sa.select(_i.lat, _i.lon, _i.error_major_m, _i.first_seen, _i.last_seen).where(_i.incident_id == p("of"))
+)
+_JOIN = Quick(
+    sa.update(incidents)
+    .where(_i.incident_id == p("of"))
+    .values(lat=p("new_lat"), lon=p("new_lon"), error_major_m=p("new_error_m"))
+    .values(first_seen=p("new_first"), last_seen=p("new_last"), revision=p("new"))
+)
+
 
 @dataclass(frozen=True)
 class Placed:
@@ -129,16 +140,12 @@ def _report(row: dict[str, Any], candidate: Candidate) -> dict[str, Any]:
 
 
 def _join(tx: sa.Connection, incident_id: str, sighting: Sighting, now: str) -> None:
-    mine = incidents.c.incident_id == incident_id
-    old = tx.execute(sa.select(incidents).where(mine)).mappings().one()
-    values: dict[str, Any] = {
-        "first_seen": min(old["first_seen"], to_text(sighting.first_seen)),
-        "last_seen": max(old["last_seen"], to_text(sighting.last_seen)),
-        "revision": revision(now),
-    }
-    if sighting.error_major_m < old["error_major_m"]:
-        values |= {"lat": sighting.lat, "lon": sighting.lon, "error_major_m": sighting.error_major_m}
-    tx.execute(sa.update(incidents).where(mine).values(values))
+    lat, lon, error_m, first, last = _SEEN.rows(tx, {"of": incident_id})[0]
+    if sighting.error_major_m < error_m:
+        lat, lon, error_m = sighting.lat, sighting.lon, sighting.error_major_m
+    seen = min(first, to_text(sighting.first_seen)), max(last, to_text(sighting.last_seen))
+    place = {"new_lat": lat, "new_lon": lon, "new_error_m": error_m}
+    _JOIN.run(tx, {**place, "of": incident_id, "new_first": seen[0], "new_last": seen[1], "new": revision(now)})
 
 
 def _see_again(tx: sa.Connection, candidate: Candidate, payload: bytes, incident_id: str, now: str) -> None:
