@@ -13,7 +13,7 @@ from fastapi import FastAPI
 
 from edge.link.mqtt import Connection, Group, Incoming
 from edge.wire import topic, up_filter
-from gateway import api, health, hooks
+from gateway import api, health, hooks, tus
 from gateway.counters import Counters
 from gateway.decide import Decider
 from gateway.down import Sender
@@ -34,6 +34,7 @@ from gateway.store import BatchStore, Outcome
 from gateway.targets import routes
 from gateway.targets.base import TIMEOUT_S
 from gateway.times import utc_now
+from gateway.uploads import Uploads
 
 DRAIN_S = 1.5
 log = structlog.get_logger()
@@ -199,6 +200,8 @@ def _app(gateway: Gateway) -> FastAPI:
     api.add_routes(app, gateway.database, gateway.pictures, gateway.counters)
     well, render = gateway.is_well, gateway.metrics.render
     health.add_health(app, gateway.database, gateway.counters, gateway.is_up, well, render)
+    uploads = Uploads(Path(gateway.settings.data) / "uploads", gateway.settings.uploads, gateway.counters)
+    tus.add_uploads(app, tus.Door(gateway.database, gateway.pictures, uploads, gateway.counters, utc_now))
     hooks.add_hooks(app, gateway.database, gateway.targets, gateway.counters, utc_now, gateway.sender.wake.set)
     return app
 
