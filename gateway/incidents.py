@@ -10,8 +10,8 @@ from sqlalchemy import bindparam as p
 from edge.wire import Candidate, EvidenceRef
 from gateway import campaigns, feed, forward
 from gateway.bulk import Bulk
-from gateway.matching import Sighting, best
-from gateway.nearby import witnesses_near
+from gateway.decided import choose
+from gateway.matching import Sighting
 from gateway.quick import Quick
 from gateway.tables import candidates, evidence_refs, incidents, witnesses
 from gateway.times import from_text, to_text
@@ -55,15 +55,15 @@ def place(tx: sa.Connection, bulk: Bulk, candidate: Candidate, payload: bytes, n
         bulk.flush()
         _see_again(tx, candidate, payload, known, now)
         return Placed(known, False, "candidate known already", known=True)
-    found = best(sighting, witnesses_near(tx, sighting))
-    incident_id, reason = found or (_incident_id(candidate), "first sighting")
-    if found is None:
-        _found(tx, bulk, incident_id, candidate, now)
+    chosen = choose(tx, sighting)
+    incident_id, reason = chosen or (_incident_id(candidate), "first sighting")
+    if chosen is None:
+        found(tx, bulk, incident_id, candidate, now)
     else:
         _join(tx, incident_id, sighting, now)
     _insert_witness(tx, incident_id, sighting, reason)
     campaigns.note(tx, incident_id, candidate.campaigns, now)
-    placed = Placed(incident_id, found is None, reason)
+    placed = Placed(incident_id, chosen is None, reason)
     _write_down(bulk, candidate, payload, placed, now)
     return placed
 
@@ -89,7 +89,7 @@ def sighting_of(candidate: Candidate) -> Sighting:
 
 def set_state(tx: sa.Connection, incident_id: str, state: str, now: str, **values: Any) -> None:
     """The state of an incident follows its case; a closed one takes no more candidates in."""
-    is_open = state not in ("closed", "rejected")
+    is_open = state not in ("closed", "rejected", "merged")
     row = {"state": state, "open": is_open, "revision": revision(now), **values}
     tx.execute(sa.update(incidents).where(incidents.c.incident_id == incident_id).values(row))
     changed = sa.and_(witnesses.c.incident_id == incident_id, witnesses.c.open != is_open)
@@ -114,7 +114,8 @@ def _incident_id(candidate: Candidate) -> str:
     return "inc-" + hashlib.sha256(text.encode()).hexdigest()[:20]
 
 
-def _found(tx: sa.Connection, bulk: Bulk, incident_id: str, candidate: Candidate, now: str) -> None:
+def found(tx: sa.Connection, bulk: Bulk, incident_id: str, candidate: Candidate, now: str) -> None:
+    """A new incident, and its report on the way to the registry."""
     row = {
         "incident_id": incident_id,
         "case_class": candidate.case_class,

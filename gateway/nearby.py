@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import bindparam as p
 
-from gateway.matching import GROUND_M_MAX, METRES_PER_DEGREE, Sighting, best
+from gateway.matching import DEFAULT, GROUND_M_MAX, METRES_PER_DEGREE, Sighting, Thresholds, best
 from gateway.quick import Quick
 from gateway.tables import witnesses
 from gateway.times import from_text
@@ -40,12 +40,12 @@ _ON_GROUND = Quick(
 _OWN_IN = _newest.where(_own, _w.incident_id.in_(p("ids", expanding=True))).limit(GROUND_ROWS_MAX)
 
 
-def witnesses_near(tx: sa.Connection, new: Sighting) -> list[tuple[str, Sighting]]:
+def witnesses_near(tx: sa.Connection, new: Sighting, by: Thresholds = DEFAULT) -> list[tuple[str, Sighting]]:
     """(incident id, witness) pairs: the own camera's by place, then by box; else all on the ground around it."""
-    values = _values(new)
+    values = _values(new, by)
     for query in (_BY_PLACE, _BY_BOX):
         found = _pairs(query.rows(tx, values))
-        if best(new, found) is not None:
+        if best(new, found, by) is not None:
             return found
     around = _pairs(_ON_GROUND.rows(tx, values))
     if not around:
@@ -54,7 +54,12 @@ def witnesses_near(tx: sa.Connection, new: Sighting) -> list[tuple[str, Sighting
     return around + _pairs(tx.execute(_OWN_IN, {**values, "ids": ids}))
 
 
-def _values(new: Sighting) -> dict[str, Any]:
+def sightings_of(tx: sa.Connection, incident_id: str) -> list[Sighting]:
+    """All witnesses of an incident, the newest first."""
+    return [seen for _, seen in _pairs(tx.execute(_newest.where(_w.incident_id == incident_id)))]
+
+
+def _values(new: Sighting, by: Thresholds) -> dict[str, Any]:
     north = GROUND_M_MAX / METRES_PER_DEGREE
     east = north / max(0.01, math.cos(math.radians(new.lat)))
     width = new.box[2] - new.box[0]
@@ -63,8 +68,9 @@ def _values(new: Sighting) -> dict[str, Any]:
         "camera": new.camera,
         "place_id": new.place_id,
         "case_class": new.case_class,
-        # IoU >= 0.5 allows a box at most twice as wide, so its left edge lies within one width on either side.
-        "x_from": new.box[0] - width,
+        # IoU >= 0.5 allows a box at most twice as wide, so its left edge lies within one width on either side; a lower
+        # one lets it lie farther to the left.
+        "x_from": new.box[0] - width * max(1.0, 1.0 / by.iou_min - 1.0),
         "x_to": new.box[0] + width,
         "south": new.lat - north,
         "north": new.lat + north,

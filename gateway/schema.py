@@ -1,10 +1,10 @@
 """The gateway's whole schema: every file of tables is imported here, so that what opens a database knows them all."""
 
-from gateway import cluster_tables, tables
+from gateway import cluster_tables, regroup_tables, tables
 from gateway.database import Database
 from gateway.migrations import MIGRATIONS
 
-__all__ = ["cluster_tables", "open_database"]
+__all__ = ["cluster_tables", "open_database", "regroup_tables"]
 
 
 def open_database(url: str) -> Database:

@@ -13,7 +13,7 @@ from fastapi import FastAPI
 
 from edge.link.mqtt import Connection, Group, Incoming
 from edge.wire import topic, up_filter
-from gateway import api, health, hooks, tus
+from gateway import api, health, hooks, regroup_api, tus
 from gateway.counters import Counters
 from gateway.decide import Decider
 from gateway.down import Sender
@@ -200,6 +200,7 @@ def _app(gateway: Gateway) -> FastAPI:
     api.add_routes(app, gateway.database, gateway.pictures, gateway.counters)
     well, render = gateway.is_well, gateway.metrics.render
     health.add_health(app, gateway.database, gateway.counters, gateway.is_up, well, render)
+    regroup_api.add_regroup(app, gateway.database, utc_now)
     uploads = Uploads(Path(gateway.settings.data) / "uploads", gateway.settings.uploads, gateway.counters)
     tus.add_uploads(app, tus.Door(gateway.database, gateway.pictures, uploads, gateway.counters, utc_now))
     hooks.add_hooks(app, gateway.database, gateway.targets, gateway.counters, utc_now, gateway.sender.wake.set)
