@@ -34,7 +34,9 @@ NOTE = (
 
 def gateway(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
-    quick: Annotated[bool, typer.Option("--quick", help="8,000 candidates, an outage of 5 s: under 5 minutes.")] = False,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="8,000 candidates, an outage of 5 s: under 5 minutes.")
+    ] = False,
     candidates: Annotated[int, typer.Option(min=0, help="Of each phase; 0: 100,000, with --quick 8,000.")] = 0,
     peers: Annotated[str, typer.Option(help="Which others, by comma; none: ''.")] = ",".join(gateway_peers.PEERS),
     peer_candidates: Annotated[int, typer.Option(min=0, help="Of each phase; 0: 20,000, with --quick 3,000.")] = 0,

@@ -57,7 +57,7 @@ def paho_loop(port: int, table: Table) -> None:
     client = Client(CallbackAPIVersion.VERSION2, client_id="peer", clean_session=False)
     client.on_socket_open = _no_delay
     client.on_connect = lambda c, *_: c.subscribe(up_filter(), 1)
-    client.on_message = lambda _c, _d, message: table.put(message.topic, message.payload)
+    client.on_message = lambda _c, _d, message: table.put(message.topic, bytes(message.payload))
     while True:
         try:
             client.connect("127.0.0.1", port, 20)
@@ -76,7 +76,7 @@ async def aiomqtt_loop(port: int, table: Table) -> None:
             async with aiomqtt.Client("127.0.0.1", port, identifier="peer", clean_session=False) as client:
                 await client.subscribe(up_filter(), 1)
                 async for message in client.messages:
-                    table.put(str(message.topic), bytes(message.payload))  # type: ignore[arg-type]
+                    table.put(str(message.topic), bytes(message.payload))
         except aiomqtt.MqttError:
             await asyncio.sleep(0.2)
 

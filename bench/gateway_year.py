@@ -115,9 +115,7 @@ def _times(count: int, rng: random.Random) -> Iterator[datetime]:
             yield midnight + timedelta(seconds=heapq.heappop(seconds))
 
 
-def _candidate(
-    n: int, at: datetime, code: str, kind: Any, lat: float, lon: float, rng: random.Random
-) -> Candidate:
+def _candidate(n: int, at: datetime, code: str, kind: Any, lat: float, lon: float, rng: random.Random) -> Candidate:
     left = rng.uniform(0, 1700)
     return Candidate(
         device=f"kiosk-{rng.randrange(KIOSKS) + 1}",

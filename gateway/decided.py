@@ -29,10 +29,7 @@ _PAIRS = Quick(
     .limit(PAIRS_MAX)
 )
 _THRESHOLDS = Quick(
-    sa.select(_t.ground_sigmas, _t.iou_min)
-    .where(_t.case_class == p("case_class"))
-    .order_by(_t.n.desc())
-    .limit(1)
+    sa.select(_t.ground_sigmas, _t.iou_min).where(_t.case_class == p("case_class")).order_by(_t.n.desc()).limit(1)
 )
 
 

@@ -25,9 +25,7 @@ _INSERT_INCIDENT = Quick(sa.insert(incidents), tuple(c.name for c in incidents.c
 _INSERT_WITNESS = Quick(sa.insert(witnesses), tuple(c.name for c in witnesses.c))
 
 _i = incidents.c
-_SEEN = Quick(
-    sa.select(_i.lat, _i.lon, _i.error_major_m, _i.first_seen, _i.last_seen).where(_i.incident_id == p("of"))
-)
+_SEEN = Quick(sa.select(_i.lat, _i.lon, _i.error_major_m, _i.first_seen, _i.last_seen).where(_i.incident_id == p("of")))
 _JOIN = Quick(
     sa.update(incidents)
     .where(_i.incident_id == p("of"))

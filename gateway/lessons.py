@@ -8,7 +8,7 @@ learned without a decision judge that decision better, over all of them, than wh
 
 import math
 from collections.abc import Sequence
-from itertools import product
+from itertools import pairwise, product
 from typing import Literal
 
 import msgspec
@@ -90,7 +90,7 @@ def _best(way: Way, lessons: Sequence[Lesson], current: float) -> float:
     """Fewest errors; of equals the one nearest to what is in force."""
     low, high = SIGMAS_RANGE if way == "ground" else IOU_RANGE
     values = sorted({lesson.value for lesson in lessons})
-    between = [round((a + b) / 2, 3) for a, b in zip(values, values[1:], strict=False)]
+    between = [round((a + b) / 2, 3) for a, b in pairwise(values)]
     # A little beyond each: where all decisions are of one kind, the threshold moves as far as they say and no farther.
     beyond = [round(v * share, 3) for v in values for share in (1 - MARGIN, 1 + MARGIN)]
     tried = [v for v in (*between, *beyond, current) if low <= v <= high or v == current]

@@ -64,9 +64,7 @@ def match(new: Sighting, known: Sighting, by: Thresholds = DEFAULT) -> Match | N
     return _match_on_ground(new, known, by)
 
 
-def best(
-    new: Sighting, known: Iterable[tuple[str, Sighting]], by: Thresholds = DEFAULT
-) -> tuple[str, str] | None:
+def best(new: Sighting, known: Iterable[tuple[str, Sighting]], by: Thresholds = DEFAULT) -> tuple[str, str] | None:
     """(incident id, reason) of the surest match among the witnesses of open incidents, or None.
 
     `known`: pairs (incident id, witness). A camera that has already named another place in an incident vetoes a

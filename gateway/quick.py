@@ -13,8 +13,8 @@ Values = dict[str, Any]
 
 
 class Quick:
-    """A select or update with `bindparam`s, or an insert of `columns`, without expanding parameters and without types that need a
-    conversion (texts, numbers, booleans do not)."""
+    """A select or update with `bindparam`s, or an insert of `columns`; without expanding parameters and without types
+    that need a conversion (texts, numbers, booleans do not)."""
 
     def __init__(self, statement: sa.Select[Any] | sa.Insert | sa.Update, columns: tuple[str, ...] = ()) -> None:
         self._statement = statement.inline() if isinstance(statement, sa.Insert) else statement

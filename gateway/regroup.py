@@ -47,9 +47,7 @@ def merge(tx: sa.Connection, incident_id: str, other_id: str, person: str, reaso
     return {"decision": number, "incident_id": incident_id, "other_id": other_id, "cancel_case": other["case_id"]}
 
 
-def split(
-    tx: sa.Connection, incident_id: str, moved: Sequence[Witness], person: str, reason: str, now: str
-) -> Row:
+def split(tx: sa.Connection, incident_id: str, moved: Sequence[Witness], person: str, reason: str, now: str) -> Row:
     """These witnesses saw another thing: they become an incident of their own, on its way to the registry. Raises
     NotRegrouped."""
     kept = _incident(tx, incident_id)
@@ -120,7 +118,7 @@ def _write_down(
     row = {"kind": kind, "incident_id": kept["incident_id"], "other_id": other_id, "case_class": kept["case_class"]}
     row |= {"person": person, "reason": reason, "at": now, "measured": msgspec.to_builtins(measure(*sides))}
     done = tx.execute(sa.insert(decisions).values(row))
-    number = int(done.inserted_primary_key[0])
+    number = int((done.inserted_primary_key or (0,))[0])
     for one, two in pairs:
         for mine, theirs in ((one, two), (two, one)):
             if mine != theirs:
@@ -154,7 +152,9 @@ def _move(tx: sa.Connection, source: str, target: str, moved: Sequence[Witness],
         named = sa.and_(r.incident_id == source, r.source == f"candidate:{device}:{name}")
         tx.execute(sa.update(evidence_refs).where(named).values(incident_id=target))
     known = sa.select(n.campaign).where(n.incident_id == target)
-    more = sa.select(sa.literal(target), n.campaign, n.first_at).where(n.incident_id == source, n.campaign.not_in(known))
+    more = sa.select(sa.literal(target), n.campaign, n.first_at).where(
+        n.incident_id == source, n.campaign.not_in(known)
+    )
     tx.execute(sa.insert(campaigns).from_select(["incident_id", "campaign", "first_at"], more))
 
 
@@ -162,7 +162,10 @@ def _span(tx: sa.Connection, incident_id: str, seen: list[Sighting], now: str) -
     """Where and when, anew out of its witnesses: the place with the smallest error, the first and the last time."""
     surest = min(seen, key=lambda s: s.error_major_m)
     values: Row = {"lat": surest.lat, "lon": surest.lon, "error_major_m": surest.error_major_m}
-    values |= {"first_seen": to_text(min(s.first_seen for s in seen)), "last_seen": to_text(max(s.last_seen for s in seen))}
+    values |= {
+        "first_seen": to_text(min(s.first_seen for s in seen)),
+        "last_seen": to_text(max(s.last_seen for s in seen)),
+    }
     mine = incident_rows.c.incident_id == incident_id
     tx.execute(sa.update(incident_rows).where(mine).values(**values, revision=incidents.revision(now)))
 

@@ -28,7 +28,10 @@ decisions = sa.Table(
 place_pairs = sa.Table(
     "place_pairs",
     metadata,
-    *(_text(name, key=True) for name in ("device", "camera", "place_id", "other_device", "other_camera", "other_place")),
+    *(
+        _text(name, key=True)
+        for name in ("device", "camera", "place_id", "other_device", "other_camera", "other_place")
+    ),
     sa.Column("together", sa.Boolean, nullable=False),
     sa.Column("decision", sa.BigInteger, nullable=False),
 )

@@ -93,7 +93,8 @@ class BatchStore:
             return list(batch)
         with self._database.read() as tx:
             known = _ledger(tx, pictures)
-        written = dict(zip(map(id, pictures), self._writers.map(lambda p: self._with_picture(p, known), pictures)))
+        done = self._writers.map(lambda picture: self._with_picture(picture, known), pictures)
+        written = dict(zip(map(id, pictures), done, strict=True))
         outcome.deferred = sum(item is None for item in written.values())
         kept = (written.get(id(item), item) for item in batch)
         return [item for item in kept if item is not None]

@@ -30,7 +30,7 @@ def apply(tx: sa.Connection, case_class: str, way: Way, person: str, reason: str
         raise NotRegrouped(f"not applied: {made.why}")
     sigmas = made.proposed if way == "ground" else before.ground_sigmas
     overlap = made.proposed if way == "frame" else before.iou_min
-    row = {"case_class": case_class, "person": person, "reason": reason, "at": now}
+    row: dict[str, Any] = {"case_class": case_class, "person": person, "reason": reason, "at": now}
     row |= {"ground_sigmas": sigmas, "iou_min": overlap, "replay": msgspec.to_builtins(made)}
     tx.execute(sa.insert(match_thresholds), row)
     return row

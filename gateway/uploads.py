@@ -65,9 +65,7 @@ class Limits(msgspec.Struct, frozen=True):
 class Uploads:
     """The folder of what is under way. `wall`: seconds since 1970, as files have them."""
 
-    def __init__(
-        self, root: Path, limits: Limits, counters: Counters, wall: Callable[[], float] = time.time
-    ) -> None:
+    def __init__(self, root: Path, limits: Limits, counters: Counters, wall: Callable[[], float] = time.time) -> None:
         self._root = root
         self._counters = counters
         self._wall = wall

@@ -88,7 +88,9 @@ def test_what_was_merged_is_never_split_again(rig: Rig) -> None:
     assert incident_of(rig, "a2") == incident_of(rig, "b2") != incident_of(rig, "a")
     with rig.database.read() as tx:
         told = regroup.why(tx, incident_of(rig, "b2"))
-    assert f"decision {number}" in told["witnesses"][1]["reason"] or f"decision {number}" in told["witnesses"][0]["reason"]
+    assert (
+        f"decision {number}" in told["witnesses"][1]["reason"] or f"decision {number}" in told["witnesses"][0]["reason"]
+    )
 
 
 def test_what_was_split_is_never_merged_again_and_both_go_to_the_registry(rig: Rig) -> None:
@@ -167,7 +169,7 @@ def test_an_applied_threshold_changes_what_is_merged_and_only_for_its_class(rig:
         teaching.apply(tx, "stall", "ground", *PERSON, to_text(rig.now))
     rig.commit(seen("kiosk-90", "new-a", 90_000.0), seen("kiosk-91", "new-b", 90_003.7))
     assert incident_of(rig, "new-a") == incident_of(rig, "new-b")
-    rig.commit(*(seen(f"kiosk-{n}", f"l{n}", 91_000 + 3.7 * n, case_class="litter") for n in (0, 1)))
+    rig.commit(*(seen(f"kiosk-9{5 + n}", f"l{n}", 91_000 + 3.7 * n, case_class="litter") for n in (0, 1)))
     assert incident_of(rig, "l0") != incident_of(rig, "l1")
     with pytest.raises(regroup.NotRegrouped, match="not applied"), rig.database.write() as tx:
         teaching.apply(tx, "litter", "ground", *PERSON, to_text(rig.now))
@@ -185,7 +187,10 @@ def test_the_api_merges_splits_explains_and_says_what_cannot_be_done(rig: Rig) -
     assert (again.status_code, "merged before" in again.json()["error"]) == (409, True)
     moved = [{"device": "kiosk-2", "candidate_id": "b"}]
     assert http.post(f"/api/incidents/{one}/split", json={"witnesses": moved, **who}).status_code == 200
-    assert http.post(f"/api/incidents/{one}/merge", json={"other_id": other, "person": "", "reason": ""}).status_code == 422
+    assert (
+        http.post(f"/api/incidents/{one}/merge", json={"other_id": other, "person": "", "reason": ""}).status_code
+        == 422
+    )
     told = http.get(f"/api/incidents/{one}/why").json()
     assert ([w["candidate_id"] for w in told["witnesses"]], len(told["decisions"])) == (["a"], 2)
     assert [d["kind"] for d in http.get("/api/decisions").json()] == ["split", "merge"]
