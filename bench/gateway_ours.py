@@ -27,6 +27,7 @@ class Plan:
     publishers: int
     half_s: float
     away_s: float
+    resend_s: float = RESEND_S
 
 
 class Site:
@@ -109,7 +110,7 @@ def measure(folder: Path, plan: Plan) -> dict[str, Any]:
 def _full(site: Site, plan: Plan) -> tuple[dict[str, Any], list[Workload]]:
     """As fast as it goes, the registry away for a while in the middle."""
     work = Workload(plan.candidates, plan.publishers)
-    fleet = Fleet(site.broker.port, work, "receipt", RESEND_S)
+    fleet = Fleet(site.broker.port, work, "receipt", plan.resend_s)
     fleet.connect()
     before, broker_before = site.gateway.cpu_s(), site.broker.cpu_s()
     faults = parts.Faults([(0.3, f"registry away for {plan.away_s:g} s", lambda: site.away(plan.away_s))])
@@ -131,7 +132,7 @@ def _half(site: Site, plan: Plan, rate_per_s: float) -> dict[str, Any]:
     """Half of what was just sustained, for `half_s` seconds."""
     half = rate_per_s / 2
     work = Workload(int(half * plan.half_s), plan.publishers, first=10_000_000)
-    fleet = Fleet(site.broker.port, work, "receipt", RESEND_S)
+    fleet = Fleet(site.broker.port, work, "receipt", plan.resend_s)
     fleet.connect()
     fleet.run(_watching(fleet, parts.Faults([])), rate_per_s=half * fleet.total / max(1, work.candidates))
     fleet.close()
@@ -142,7 +143,7 @@ def _half(site: Site, plan: Plan, rate_per_s: float) -> dict[str, Any]:
 def _faulty(site: Site, plan: Plan) -> dict[str, Any]:
     """Gateway and broker killed twice each, the registry away once more."""
     work = Workload(plan.candidates, plan.publishers, first=20_000_000)
-    fleet = Fleet(site.broker.port, work, "receipt", RESEND_S)
+    fleet = Fleet(site.broker.port, work, "receipt", plan.resend_s)
     fleet.connect()
     kills = [(0.2, site.gateway), (0.4, site.broker), (0.6, site.gateway), (0.8, site.broker)]
     plans = [(share, f"{part.name} killed", part.kill_and_start) for share, part in kills]

@@ -1,7 +1,7 @@
 """A case registry that only counts: 20 ms an answer, one in a hundred fails, away for a while when told to.
 
-Run as `python -m bench.gateway_stub PORT`. It answers what the embedded registry does to `/reports` and `/reports/many`,
-keeps the first answer for a key, and tells at `/told` which candidates became cases and how often.
+Run as `python -m bench.gateway_stub PORT`. It answers what the embedded registry does to `/reports` and
+`/reports/many`, keeps the first answer for a key, and tells at `/told` which candidates became cases and how often.
 """
 
 from __future__ import annotations

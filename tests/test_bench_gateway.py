@@ -75,7 +75,7 @@ def test_a_fleet_that_trusts_the_puback_is_done_when_the_broker_has_everything(t
 
 @pytest.mark.slow
 def test_killed_gateway_and_broker_and_a_registry_away_lose_and_double_nothing(tmp_path: Path) -> None:
-    found = measure(tmp_path, Plan(candidates=400, publishers=10, half_s=1.0, away_s=0.5))
+    found = measure(tmp_path, Plan(candidates=400, publishers=10, half_s=1.0, away_s=0.5, resend_s=1.5))
     assert (found["lost"], found["doubled"], found["foreign"]) == (0, 0, 0)
     assert found["dead_letters"] == found["invalid"] > 0
     assert found["incidents"] == found["valid"]
@@ -83,11 +83,11 @@ def test_killed_gateway_and_broker_and_a_registry_away_lose_and_double_nothing(t
 
 
 @pytest.mark.slow
-def test_two_runs_of_the_year_end_in_the_same_registry_hash_and_another_year_in_another() -> None:
+def test_two_runs_of_the_year_end_in_the_same_registry_hash_and_another_year_in_another(tmp_path: Path) -> None:
     found = gateway_year.twice(0.0005, seed=3)
     assert found["same_hash"]
     first, second = found["runs"]
     assert first["cases"] == first["incidents"] > 600
     assert 0 < first["filed"] < first["cases"] < found["reports"]
     assert (first["events"], first["filed"]) == (second["events"], second["filed"])
-    assert gateway_year.twice(0.0005, seed=4)["runs"][0]["registry_sha256"] != first["registry_sha256"]
+    assert gateway_year.replay(tmp_path, 780, seed=4)["registry_sha256"] != first["registry_sha256"]
