@@ -1,9 +1,10 @@
 """What others do with the same messages: a paho loop, an aiomqtt loop, NATS JetStream with a pulling consumer.
 
 Run as `python -m bench.gateway_peers NAME PORT FILE` each is the receiving process: it writes every candidate that it
-can parse into a table of an SQLite file (WAL, synchronous=FULL). The paho and the aiomqtt loop are what people write first:
-the client acknowledges by itself, one commit a message. The JetStream consumer acknowledges after its commit, 256
-messages at a time. Their publishers trust the broker's PUBACK. None of them sends a receipt, merges, files or forwards.
+can parse into a table of an SQLite file (WAL, synchronous=FULL). The paho and the aiomqtt loop are what people write
+first: the client acknowledges by itself, one commit a message. The JetStream consumer acknowledges after its commit,
+256 messages at a time. Their publishers trust the broker's PUBACK. None of them sends a receipt, merges, files or
+forwards.
 """
 
 from __future__ import annotations
