@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -45,6 +46,8 @@ def gateway(
     seed: Annotated[int, typer.Option(min=0, help="Which year.")] = 1,
 ) -> None:
     """Rate, receipts, losses and doubles of the intake while things are killed. 网关压力与丢失测试。"""
+    # Ended from outside, it still ends what it started.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     logging.disable(logging.ERROR)
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     chosen = [name for name in (word.strip() for word in peers.split(",")) if name]

@@ -22,6 +22,7 @@ WINDOW = 64  # messages under way, as edge/link/client.py allows
 WINDOW_BYTES = 4 * 1024 * 1024
 MISC_EVERY_S = 0.5
 ROUND_S = 0.01
+STUCK_S = 120.0
 
 Confirm = Literal["receipt", "puback"]
 _receipts = msgspec.json.Decoder(Receipt)
@@ -61,9 +62,10 @@ class Fleet:
 
     def run(self, step: Callable[[], bool], rate_per_s: float = 0.0) -> float:
         """Send everything and wait for its confirmation; returns the seconds that took. `step` is called some hundred
-        times a second and ends the run early by False. `rate_per_s`: no faster than this (0: as fast as it goes)."""
-        began = misc_at = time.monotonic()
-        started = 0
+        times a second and ends the run early by False. `rate_per_s`: no faster than this (0: as fast as it goes).
+        Raises TimeoutError when nothing was confirmed for STUCK_S."""
+        began = misc_at = moved_at = time.monotonic()
+        started = reached = 0
         while self.confirmed + self.refused < self.total and step():
             now = time.monotonic()
             allowed = self.total if not rate_per_s else int((now - began) * rate_per_s) - started
@@ -72,6 +74,10 @@ class Fleet:
             if now - misc_at > MISC_EVERY_S:
                 self._maintain(now)
                 misc_at = now
+                moved_at = now if self.confirmed + self.refused > reached else moved_at
+                reached = self.confirmed + self.refused
+                if now - moved_at > STUCK_S:
+                    raise TimeoutError(f"{self.total - reached} messages without an answer for {STUCK_S:g} s")
         return time.monotonic() - began
 
     def connect(self) -> None:

@@ -13,10 +13,12 @@ import asyncio
 import sqlite3
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import msgspec
+from paho.mqtt import MQTTException, publish
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion
 
@@ -104,7 +106,7 @@ async def nats_jetstream(port: int, table: Table) -> None:
             continue
         table.db.execute("begin immediate")
         for message in messages:
-            table.put(message.subject.replace(".", "/"), message.data)
+            table.put(message.subject.removeprefix("$MQTT.msgs.").replace(".", "/"), message.data)
         table.db.execute("commit")
         try:
             for message in messages:
@@ -120,7 +122,7 @@ async def _quietly(_error: Exception) -> None:
 def measure(peer: str, folder: Path, candidates: int, publishers: int) -> dict[str, Any]:
     """One peer: fault-free first, then broker and receiver killed twice each. Raises SettingsError, TimeoutError."""
     if peer == "nats_jetstream":
-        broker, port = parts.nats(folder)
+        broker, port = parts.nats(folder)  # its own port for the receiver, MQTT for the publishers
     else:
         broker = parts.broker(folder)
         port = broker.port
@@ -130,7 +132,7 @@ def measure(peer: str, folder: Path, candidates: int, publishers: int) -> dict[s
     broker.start()
     try:
         receiver.start()
-        time.sleep(2.0)  # it says nothing when it has subscribed
+        _heard(broker, file)
         clean = _run(broker, receiver, file, Workload(candidates, publishers), [])
         kills = [(0.2, receiver), (0.4, broker), (0.6, receiver), (0.8, broker)]
         work = Workload(candidates, publishers, first=20_000_000)
@@ -152,6 +154,8 @@ def _run(broker: parts.Part, receiver: parts.Part, file: Path, work: Workload, p
 
     took_s = fleet.run(step)
     fleet.close()
+    if plan:
+        _heard(broker, file)  # whoever was killed last is back and takes in what waits
     waited_s = _quiet(file)
     seen = _seen(file)
     valid = work.valid()
@@ -167,6 +171,18 @@ def _run(broker: parts.Part, receiver: parts.Part, file: Path, work: Workload, p
         "doubled": sum(rows) - len(rows),
         "faults": faults.done,
     }
+
+
+def _heard(broker: parts.Part, file: Path) -> None:
+    """Knock until the receiver has heard it: it says nothing by itself when it has subscribed. Raises TimeoutError."""
+    word = f"zm/1/up/knock-{time.monotonic_ns()}/health"
+    deadline = time.monotonic() + parts.START_S
+    while not _seen(file).get(word):
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"the receiver hears nothing on port {broker.port}")
+        with suppress(OSError, MQTTException):
+            publish.single(word, b"{}", qos=1, hostname="127.0.0.1", port=broker.port, client_id="knock")
+        time.sleep(0.2)
 
 
 def _quiet(file: Path) -> float:
