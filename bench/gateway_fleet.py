@@ -23,6 +23,7 @@ WINDOW_BYTES = 4 * 1024 * 1024
 MISC_EVERY_S = 0.5
 ROUND_S = 0.01
 STUCK_S = 120.0
+AT_ONCE = 64  # new messages between two looks at the sockets and at what is to be killed
 
 Confirm = Literal["receipt", "puback"]
 _receipts = msgspec.json.Decoder(Receipt)
@@ -69,7 +70,7 @@ class Fleet:
         while self.confirmed + self.refused < self.total and step():
             now = time.monotonic()
             allowed = self.total if not rate_per_s else int((now - began) * rate_per_s) - started
-            started += self._send_new(now, allowed)
+            started += self._send_new(now, min(allowed, AT_ONCE))
             self._serve()
             if now - misc_at > MISC_EVERY_S:
                 self._maintain(now)
