@@ -28,9 +28,10 @@ from bench.gateway_work import Workload
 from edge.link.mqtt import _no_delay
 from edge.wire import Candidate, up_filter
 
-QUIET_S = 3.0  # nothing new for so long: the consumer has all that it will ever get
+QUIET_S = 6.0  # nothing new for so long: the consumer has all that it will ever get
 QUIET_S_MAX = 60.0
 BATCH = 256
+ACK_WAIT_S = 3.0  # what a killed consumer had fetched comes again after this, well before it is QUIET_S
 PEERS = ("paho_loop", "aiomqtt_loop", "nats_jetstream")
 _candidates = msgspec.json.Decoder(Candidate)
 
@@ -88,6 +89,7 @@ async def nats_jetstream(port: int, table: Table) -> None:
     """A durable pull consumer on the stream that nats-server keeps MQTT messages in."""
     import nats
     from nats.errors import Error
+    from nats.js.api import ConsumerConfig
 
     line: Any = None
     pull: Any = None
@@ -99,7 +101,8 @@ async def nats_jetstream(port: int, table: Table) -> None:
                 )
             if pull is None:
                 stream = line.jetstream()
-                pull = await stream.pull_subscribe("$MQTT.msgs.zm.1.up.>", "peer", stream="$MQTT_msgs")
+                again = ConsumerConfig(ack_wait=ACK_WAIT_S)
+                pull = await stream.pull_subscribe("$MQTT.msgs.zm.1.up.>", "peer", stream="$MQTT_msgs", config=again)
             messages = await pull.fetch(BATCH, timeout=1.0)
         except (Error, OSError):
             await asyncio.sleep(0.1)
