@@ -35,6 +35,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "bench handsets": ("bench.handsets.command", "handsets", "Thousands of handsets in step. 处置通同步性能。"),
     "bench histories": ("bench.histories.command", "histories", "Handsets and centre through faults. 离线同步仿真。"),
     "bench live": ("bench.live", "live", "Live view: how late, and what ten viewers cost. 实时画面延迟与开销。"),
+    "bench gateway": ("bench.gateway", "gateway", "The intake under load and kills, and a year's replay. 网关压测。"),
     "wire": ("edge.wire.cli", "wire", "Write the contract's JSON Schema and AsyncAPI files. 接口文件。"),
 }
 GROUPS: dict[str, str] = {"bench": "Measure this machine. 性能测试。"}

@@ -68,6 +68,14 @@ class EvidenceStore:
         temporary.rename(target)
         _sync_directory(target.parent)
 
+    def adopt(self, sha256: str, part: Path) -> None:
+        """Move a whole, synced file into its place; its hash was checked. Raises OSError."""
+        target = self.path(sha256)
+        target.parent.mkdir(exist_ok=True)
+        if part.exists():
+            part.rename(target)
+            _sync_directory(target.parent)
+
     def remove(self, hashes: list[str]) -> None:
         """Delete files whose rows say `stored = false`."""
         for sha256 in hashes:

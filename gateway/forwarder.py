@@ -28,6 +28,7 @@ from gateway.times import Clock, to_text
 ROWS = 256
 IDLE_S = 0.5
 OPEN_S = 0.1
+REPORT_PATH = "/reports"
 
 log = structlog.get_logger()
 
@@ -101,8 +102,11 @@ class Forwarder:
         sent = list(self._one_by_one(rows) if self.target.order == "all" else self._together(rows))
         with self._database.write() as tx:
             bulk = Bulk(tx)
+            plain = [row["n"] for row, result in sent if result == Sent("done")]
+            self._note_done(tx, plain)
             for row, result in sent:
-                self._note(tx, bulk, row, result)
+                if result != Sent("done"):
+                    self._note(tx, bulk, row, result)
             bulk.flush()
         return sum(result.state != "pending" for _, result in sent)
 
@@ -125,8 +129,23 @@ class Forwarder:
         """The first alone: while nobody answers, the others need not be tried."""
         probe = self._send(rows[0])
         yield rows[0], probe
-        if not probe.down and self.state() == "closed":
-            yield from zip(rows[1:], self._pool.map(self._send, rows[1:]), strict=True)
+        if probe.down or self.state() != "closed" or not rows[1:]:
+            return
+        many = [row for row in rows[1:] if row["path"] == REPORT_PATH]
+        answers = self._send_many(many) if len(many) > 1 else None
+        if answers is not None:
+            yield from zip(many, answers, strict=True)
+        left = [row for row in rows[1:] if answers is None or row["path"] != REPORT_PATH]
+        yield from zip(left, self._pool.map(self._send, left), strict=True)
+
+    def _send_many(self, rows: list[Any]) -> list[Sent] | None:
+        """Reports of different incidents in one request, where the target takes them so."""
+        if not self._may():
+            return [Sent("pending", down=True)] * len(rows)
+        answers = self.target.send_many([_parcel(row) for row in rows])
+        for sent in answers or []:
+            self._learn(sent)
+        return answers
 
     def _one_by_one(self, rows: list[Any]) -> Iterator[tuple[Any, Sent]]:
         for row in rows:
@@ -138,13 +157,24 @@ class Forwarder:
     def _send(self, row: Any) -> Sent:
         if not self._may():  # another gateway has taken over meanwhile: it finds the row as it was
             return Sent("pending", down=True)
-        sent = self.target.send(Parcel(row["key"], row["incident_id"], row["path"], row["body"]))
+        sent = self.target.send(_parcel(row))
+        self._learn(sent)
+        return sent
+
+    def _learn(self, sent: Sent) -> None:
+        """Tell the circuit breaker and the counters."""
         outcome: breaker.Outcome = "down" if sent.down else "failed" if sent.failed else "ok"
         with self._breaker_lock:
             self.breaker = breaker.after(self.breaker, outcome, self._monotonic(), random.random())
         name = "forward_down" if sent.down else f"forward_{'retried' if sent.state == 'pending' else sent.state}"
         self._counters.add(name)
-        return sent
+
+    def _note_done(self, tx: sa.Connection, numbers: list[int]) -> None:
+        """The usual end of most rows, all of them in one statement."""
+        values = {"state": "done", "attempts": forwards.c.attempts + 1, "last_error": "", "target": self.target.name}
+        mine = sa.and_(forwards.c.n.in_(numbers), forwards.c.state == "pending")
+        if numbers:
+            tx.execute(sa.update(forwards).where(mine).values(**values, next_at=to_text(self._clock())))
 
     def _note(self, tx: sa.Connection, bulk: Bulk, row: Any, sent: Sent) -> None:
         if sent.down:
@@ -170,3 +200,7 @@ class Forwarder:
         dead_letters.put(tx, bulk, f"{name}:{row['path']}", "", body, error, now)
         if row["key"].startswith("op:"):
             work.refused_later(tx, bulk, row["key"], sent.error, now)
+
+
+def _parcel(row: Any) -> Parcel:
+    return Parcel(row["key"], row["incident_id"], row["path"], row["body"])

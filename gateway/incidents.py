@@ -10,16 +10,28 @@ from sqlalchemy import bindparam as p
 from edge.wire import Candidate, EvidenceRef
 from gateway import campaigns, feed, forward
 from gateway.bulk import Bulk
-from gateway.matching import Sighting, best
-from gateway.nearby import witnesses_near
+from gateway.decided import choose
+from gateway.matching import Sighting
+from gateway.quick import Quick
 from gateway.tables import candidates, evidence_refs, incidents, witnesses
 from gateway.times import from_text, to_text
 
-_KNOWN = sa.select(witnesses.c.incident_id).where(
-    witnesses.c.device == p("device"), witnesses.c.candidate_id == p("candidate_id")
+_KNOWN = Quick(
+    sa.select(witnesses.c.incident_id).where(
+        witnesses.c.device == p("device"), witnesses.c.candidate_id == p("candidate_id")
+    )
 )
-_INSERT_INCIDENT = sa.insert(incidents)
-_INSERT_WITNESS = sa.insert(witnesses)
+_INSERT_INCIDENT = Quick(sa.insert(incidents), tuple(c.name for c in incidents.c if c.name not in ("n", "case_id")))
+_INSERT_WITNESS = Quick(sa.insert(witnesses), tuple(c.name for c in witnesses.c))
+
+_i = incidents.c
+_SEEN = Quick(sa.select(_i.lat, _i.lon, _i.error_major_m, _i.first_seen, _i.last_seen).where(_i.incident_id == p("of")))
+_JOIN = Quick(
+    sa.update(incidents)
+    .where(_i.incident_id == p("of"))
+    .values(lat=p("new_lat"), lon=p("new_lon"), error_major_m=p("new_error_m"))
+    .values(first_seen=p("new_first"), last_seen=p("new_last"), revision=p("new"))
+)
 
 
 @dataclass(frozen=True)
@@ -35,20 +47,21 @@ class Placed:
 def place(tx: sa.Connection, bulk: Bulk, candidate: Candidate, payload: bytes, now: str) -> Placed:
     """Attach a candidate to its incident, or found one and put it on its way to the registry."""
     sighting = sighting_of(candidate)
-    known = tx.scalar(_KNOWN, {"device": candidate.device, "candidate_id": candidate.candidate_id})
-    if known is not None:
+    before = _KNOWN.rows(tx, {"device": candidate.device, "candidate_id": candidate.candidate_id})
+    if before:
+        known = str(before[0][0])
         bulk.flush()
         _see_again(tx, candidate, payload, known, now)
         return Placed(known, False, "candidate known already", known=True)
-    found = best(sighting, witnesses_near(tx, sighting))
-    incident_id, reason = found or (_incident_id(candidate), "first sighting")
-    if found is None:
-        _found(tx, bulk, incident_id, candidate, now)
+    chosen = choose(tx, sighting)
+    incident_id, reason = chosen or (_incident_id(candidate), "first sighting")
+    if chosen is None:
+        found(tx, bulk, incident_id, candidate, now)
     else:
         _join(tx, incident_id, sighting, now)
     _insert_witness(tx, incident_id, sighting, reason)
     campaigns.note(tx, incident_id, candidate.campaigns, now)
-    placed = Placed(incident_id, found is None, reason)
+    placed = Placed(incident_id, chosen is None, reason)
     _write_down(bulk, candidate, payload, placed, now)
     return placed
 
@@ -74,7 +87,7 @@ def sighting_of(candidate: Candidate) -> Sighting:
 
 def set_state(tx: sa.Connection, incident_id: str, state: str, now: str, **values: Any) -> None:
     """The state of an incident follows its case; a closed one takes no more candidates in."""
-    is_open = state not in ("closed", "rejected")
+    is_open = state not in ("closed", "rejected", "merged")
     row = {"state": state, "open": is_open, "revision": revision(now), **values}
     tx.execute(sa.update(incidents).where(incidents.c.incident_id == incident_id).values(row))
     changed = sa.and_(witnesses.c.incident_id == incident_id, witnesses.c.open != is_open)
@@ -99,7 +112,8 @@ def _incident_id(candidate: Candidate) -> str:
     return "inc-" + hashlib.sha256(text.encode()).hexdigest()[:20]
 
 
-def _found(tx: sa.Connection, bulk: Bulk, incident_id: str, candidate: Candidate, now: str) -> None:
+def found(tx: sa.Connection, bulk: Bulk, incident_id: str, candidate: Candidate, now: str) -> None:
+    """A new incident, and its report on the way to the registry."""
     row = {
         "incident_id": incident_id,
         "case_class": candidate.case_class,
@@ -114,7 +128,7 @@ def _found(tx: sa.Connection, bulk: Bulk, incident_id: str, candidate: Candidate
         "last_seen": to_text(candidate.last_seen),
         "revision": revision(now),
     }
-    tx.execute(_INSERT_INCIDENT, row)
+    _INSERT_INCIDENT.run(tx, row)
     forward.put_new(bulk, forward.report_key(incident_id), incident_id, "/reports", _report(row, candidate), now)
 
 
@@ -125,16 +139,12 @@ def _report(row: dict[str, Any], candidate: Candidate) -> dict[str, Any]:
 
 
 def _join(tx: sa.Connection, incident_id: str, sighting: Sighting, now: str) -> None:
-    mine = incidents.c.incident_id == incident_id
-    old = tx.execute(sa.select(incidents).where(mine)).mappings().one()
-    values: dict[str, Any] = {
-        "first_seen": min(old["first_seen"], to_text(sighting.first_seen)),
-        "last_seen": max(old["last_seen"], to_text(sighting.last_seen)),
-        "revision": revision(now),
-    }
-    if sighting.error_major_m < old["error_major_m"]:
-        values |= {"lat": sighting.lat, "lon": sighting.lon, "error_major_m": sighting.error_major_m}
-    tx.execute(sa.update(incidents).where(mine).values(values))
+    lat, lon, error_m, first, last = _SEEN.rows(tx, {"of": incident_id})[0]
+    if sighting.error_major_m < error_m:
+        lat, lon, error_m = sighting.lat, sighting.lon, sighting.error_major_m
+    seen = min(first, to_text(sighting.first_seen)), max(last, to_text(sighting.last_seen))
+    place = {"new_lat": lat, "new_lon": lon, "new_error_m": error_m}
+    _JOIN.run(tx, {**place, "of": incident_id, "new_first": seen[0], "new_last": seen[1], "new": revision(now)})
 
 
 def _see_again(tx: sa.Connection, candidate: Candidate, payload: bytes, incident_id: str, now: str) -> None:
@@ -156,7 +166,7 @@ def _insert_witness(tx: sa.Connection, incident_id: str, sighting: Sighting, rea
     row = {name: getattr(sighting, name) for name in names}
     row |= dict(zip(("x1", "y1", "x2", "y2"), sighting.box, strict=True))
     row |= {"first_seen": to_text(sighting.first_seen), "last_seen": to_text(sighting.last_seen)}
-    tx.execute(_INSERT_WITNESS, {**row, "incident_id": incident_id, "open": True, "reason": reason})
+    _INSERT_WITNESS.run(tx, {**row, "incident_id": incident_id, "open": True, "reason": reason})
 
 
 def _write_down(bulk: Bulk, candidate: Candidate, payload: bytes, placed: Placed, now: str) -> None:

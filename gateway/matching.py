@@ -36,6 +36,17 @@ class Sighting:
 
 
 @dataclass(frozen=True)
+class Thresholds:
+    """What the rule compares with; a class may have its own, learned from decisions (gateway/lessons.py)."""
+
+    ground_sigmas: float = GROUND_SIGMAS
+    iou_min: float = IOU_MIN
+
+
+DEFAULT = Thresholds()
+
+
+@dataclass(frozen=True)
 class Match:
     """`rank`: 0 is surest; `gap` breaks ties (metres over allowed metres for ground matches)."""
 
@@ -44,24 +55,24 @@ class Match:
     reason: str
 
 
-def match(new: Sighting, known: Sighting) -> Match | None:
+def match(new: Sighting, known: Sighting, by: Thresholds = DEFAULT) -> Match | None:
     """Why two sightings are the same thing, or None."""
     if new.device == known.device and new.candidate_id == known.candidate_id:
         return Match(0, 0.0, f"same candidate {known.candidate_id} of {known.device}")
     if new.same_camera(known):
-        return _match_in_frame(new, known)
-    return _match_on_ground(new, known)
+        return _match_in_frame(new, known, by)
+    return _match_on_ground(new, known, by)
 
 
-def best(new: Sighting, known: Iterable[tuple[str, Sighting]]) -> tuple[str, str] | None:
+def best(new: Sighting, known: Iterable[tuple[str, Sighting]], by: Thresholds = DEFAULT) -> tuple[str, str] | None:
     """(incident id, reason) of the surest match among the witnesses of open incidents, or None.
 
     `known`: pairs (incident id, witness). A camera that has already named another place in an incident vetoes a
     ground match with it: the kiosk knows that they are two things.
     """
     pairs = list(known)
-    vetoed = {i for i, w in pairs if new.same_camera(w) and match(new, w) is None}
-    found = [(m, i) for i, w in pairs if (m := match(new, w)) is not None and (m.rank < 3 or i not in vetoed)]
+    vetoed = {i for i, w in pairs if new.same_camera(w) and match(new, w, by) is None}
+    found = [(m, i) for i, w in pairs if (m := match(new, w, by)) is not None and (m.rank < 3 or i not in vetoed)]
     if not found:
         return None
     winner, incident_id = min(found, key=lambda pair: (pair[0].rank, pair[0].gap, pair[1]))
@@ -85,27 +96,27 @@ def distance_m(lat_a: float, lon_a: float, lat_b: float, lon_b: float) -> float:
     return math.hypot(north, east)
 
 
-def allowed_m(error_a_m: float, error_b_m: float) -> float:
+def allowed_m(error_a_m: float, error_b_m: float, sigmas: float = GROUND_SIGMAS) -> float:
     """How far apart two places of one thing may seem: two sigmas of both errors, at most 30 m."""
-    return min(GROUND_M_MAX, GROUND_SIGMAS * math.hypot(error_a_m, error_b_m))
+    return min(GROUND_M_MAX, sigmas * math.hypot(error_a_m, error_b_m))
 
 
-def _match_in_frame(new: Sighting, known: Sighting) -> Match | None:
+def _match_in_frame(new: Sighting, known: Sighting, by: Thresholds) -> Match | None:
     if new.place_id == known.place_id:
         return Match(1, 0.0, f"same place {known.place_id} of {known.device}/{known.camera}")
     overlap = iou(new.box, known.box)
-    if new.case_class == known.case_class and overlap >= IOU_MIN:
+    if new.case_class == known.case_class and overlap >= by.iou_min:
         where = f"{known.device}/{known.camera}"
-        return Match(2, 1.0 - overlap, f"boxes overlap with IoU {overlap:.2f} >= {IOU_MIN} in {where}")
+        return Match(2, 1.0 - overlap, f"boxes overlap with IoU {overlap:.2f} >= {by.iou_min} in {where}")
     return None
 
 
-def _match_on_ground(new: Sighting, known: Sighting) -> Match | None:
+def _match_on_ground(new: Sighting, known: Sighting, by: Thresholds) -> Match | None:
     if new.case_class != known.case_class or _apart_s(new, known) > WINDOW_S:
         return None
     apart, allowed = (
         distance_m(new.lat, new.lon, known.lat, known.lon),
-        allowed_m(new.error_major_m, known.error_major_m),
+        allowed_m(new.error_major_m, known.error_major_m, by.ground_sigmas),
     )
     if apart > allowed:
         return None

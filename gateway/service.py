@@ -15,7 +15,7 @@ from fastapi import FastAPI
 from edge.link.mqtt import Connection, Group, Incoming
 from edge.link.settings import SettingsError
 from edge.wire import topic, up_filter
-from gateway import api, api_map, fleet_api, health, hooks, looking, secrets_file
+from gateway import api, api_map, fleet_api, health, hooks, looking, regroup_api, secrets_file, tus
 from gateway.counters import Counters
 from gateway.devices import door, hook, shut
 from gateway.devices.ca import CaUnusable
@@ -50,6 +50,7 @@ from gateway.sync.tokens import Tokens
 from gateway.targets import routes
 from gateway.targets.base import TIMEOUT_S
 from gateway.times import utc_now
+from gateway.uploads import Uploads
 
 DRAIN_S = 1.5
 BACKOFF_S_MAX = 0.5  # one gateway may knock often; thousands of devices wait behind it
@@ -264,6 +265,9 @@ def app_of(gateway: Gateway) -> FastAPI:
     _add_identity(app, gateway)
     data, news = Path(gateway.settings.data), gateway.sender.wake.set
     fleet_api.add_fleet(app, gateway.database, data, gateway.settings.fleet_token, utc_now, news)
+    regroup_api.add_regroup(app, gateway.database, utc_now)
+    uploads = Uploads(Path(gateway.settings.data) / "tus", gateway.settings.uploads, gateway.counters)
+    tus.add_uploads(app, tus.Door(gateway.database, gateway.pictures, uploads, gateway.counters, utc_now))
     hooks.add_hooks(app, gateway.database, gateway.targets, gateway.counters, utc_now, gateway.sender.wake.set)
     if s.console:
         from gateway.console import pages  # NiceGUI takes a second to import; a gateway without a page need not wait

@@ -9,6 +9,7 @@ from gateway.database import sqlite_url
 from gateway.devices.settings import IdentitySettings
 from gateway.people.settings import PeopleSettings
 from gateway.targets.settings import TargetSettings, check
+from gateway.uploads import Limits
 
 MIB = 1024 * 1024
 
@@ -36,6 +37,7 @@ class GatewaySettings(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_
     database_url: str = ""
     registry_url: str = "http://127.0.0.1:8081"
     evidence_bytes_max: int = 2048 * MIB
+    uploads: Limits = Limits()
     batch_messages_max: int = 256
     batch_wait_ms: float = 20.0
     queue_messages_max: int = 20_000

@@ -2,6 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
 import sqlalchemy as sa
@@ -13,6 +14,7 @@ from gateway.counters import Counters
 from gateway.database import Database
 from gateway.devices import Tally
 from gateway.evidence import EvidenceStore
+from gateway.quick import Quick
 from gateway.sync import handsets, intake
 from gateway.sync.uploads import Uploads
 from gateway.tables import messages
@@ -20,9 +22,17 @@ from gateway.take import Identity, Taken
 from gateway.times import Clock, to_text
 
 REASON_MAX = 200
+WRITERS = 4  # pictures are on their way to the disk at the same time
 Key = tuple[str, str]
 Decided = tuple[int | None, str | None]  # (code, reason), both None for an accepted message
 About = tuple[str, str]  # (subject, incident_id) of a message, see gateway.tables.messages
+
+_m = messages.c
+_DECIDED = Quick(
+    sa.select(_m.code, _m.reason).where(
+        _m.device == sa.bindparam("of_device"), _m.epoch == sa.bindparam("of_epoch"), _m.seq == sa.bindparam("of_seq")
+    )
+)
 
 
 @dataclass
@@ -66,6 +76,7 @@ class BatchStore:
         self._counters = counters
         self._clock = clock
         self._dead_letters_max = dead_letters_max
+        self._writers = ThreadPoolExecutor(WRITERS, "evidence")
 
     def commit(self, batch: Sequence[Taken], throttled: Iterable[str] = ()) -> Outcome:
         """All of a batch or nothing of it. Raises sqlalchemy.exc.DBAPIError when the database will not."""
@@ -95,8 +106,11 @@ class BatchStore:
             return list(batch)
         with self._database.read() as tx:
             known = _ledger(tx, pictures)
-        written = (self._with_picture(item, known, outcome) for item in batch)
-        return [item for item in written if item is not None]
+        done = self._writers.map(lambda picture: self._with_picture(picture, known), pictures)
+        written = dict(zip(map(id, pictures), done, strict=True))
+        outcome.deferred = sum(item is None for item in written.values())
+        kept = (written.get(id(item), item) for item in batch)
+        return [item for item in kept if item is not None]
 
     def _write_pieces(self, items: Sequence[Taken], outcome: Outcome) -> None:
         found = [item.message for item in items if isinstance(item.message, Piece)]
@@ -105,7 +119,7 @@ class BatchStore:
                 gone = handsets.revoked(tx, {piece.device for piece in found})
             outcome.deferred += intake.pieces(self._uploads, found, gone, outcome.heard)
 
-    def _with_picture(self, item: Taken, known: dict[Identity, Decided], outcome: Outcome) -> Taken | None:
+    def _with_picture(self, item: Taken, known: dict[Identity, Decided]) -> Taken | None:
         if not isinstance(item.message, Evidence) or item.identity in known:
             return item
         try:
@@ -113,7 +127,6 @@ class BatchStore:
         except WireError as error:
             return replace(item, error=error)
         except OSError:
-            outcome.deferred += 1
             return None
         return item
 
@@ -237,15 +250,11 @@ class _Batch:
 
 def _ledger(tx: sa.Connection, items: Iterable[Taken]) -> dict[Identity, Decided]:
     """What of these was decided before."""
-    groups: dict[Key, list[int]] = defaultdict(list)
-    for item in items:
-        if item.identity is not None:
-            groups[item.identity[:2]].append(item.identity[2])
     found: dict[Identity, Decided] = {}
-    for (device, epoch), seqs in groups.items():
-        m = messages.c
-        query = sa.select(m.seq, m.code, m.reason).where(m.device == device, m.epoch == epoch, m.seq.in_(seqs))
-        found |= {(device, epoch, row.seq): (row.code, row.reason) for row in tx.execute(query)}
+    for identity in {item.identity for item in items if item.identity is not None}:
+        device, epoch, seq = identity
+        for code, reason in _DECIDED.rows(tx, {"of_device": device, "of_epoch": epoch, "of_seq": seq}):
+            found[identity] = (code, reason)
     return found
 
 

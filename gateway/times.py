@@ -13,7 +13,7 @@ def utc_now() -> datetime:
 
 def to_text(instant: datetime) -> str:
     """Aware datetime -> `2026-11-22T10:00:00.000000Z`. Raises OverflowError at the ends of the calendar."""
-    return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ").rjust(27, "0")
+    return instant.astimezone(UTC).isoformat(timespec="microseconds")[:26] + "Z"
 
 
 def from_text(text: str) -> datetime:

@@ -3,7 +3,7 @@
 from typing import Annotated, Any, Literal
 
 import msgspec
-from fastapi import FastAPI, Header, HTTPException, Query, Request
+from fastapi import Body, FastAPI, Header, HTTPException, Query, Request
 from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, Field
 
@@ -23,6 +23,7 @@ Key = Annotated[str, Header(alias="Idempotency-Key", min_length=1, max_length=30
 OptionalKey = Annotated[str, Header(alias="Idempotency-Key", max_length=300)]
 Limit = Annotated[int, Query(ge=1, le=5000)]
 Answered = dict[str, Any]
+REPORTS_MAX = 500  # in one request and one transaction
 
 
 class ReportBody(BaseModel):
@@ -47,6 +48,13 @@ class ReportBody(BaseModel):
     epoch: Name | None = None
     seq: Annotated[int, Field(ge=0)] | None = None
     received_at: Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$")] | None = None
+
+
+class OneOfMany(BaseModel):
+    """One report of many, with its own Idempotency-Key."""
+
+    key: Annotated[str, Field(min_length=1, max_length=300)]
+    body: ReportBody
 
 
 class OpBody(BaseModel):
@@ -125,6 +133,10 @@ def _add_steps(app: FastAPI, registry: Registry) -> None:
     @app.post("/reports", status_code=201)
     def report(body: ReportBody, key: Key) -> Answered:
         return registry.report(key, body.model_dump(exclude_none=True))
+
+    @app.post("/reports/many")
+    def reports(many: Annotated[list[OneOfMany], Body(min_length=1, max_length=REPORTS_MAX)]) -> list[Answered]:
+        return registry.report_many([(one.key, one.body.model_dump()) for one in many])
 
     @app.post("/cases/{case_id}/ops")
     def op(case_id: str, body: OpBody, key: Key) -> Answered:

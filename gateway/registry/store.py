@@ -75,6 +75,30 @@ class Registry:
         """A report (上报) of an incident; files and dispatches at once where the city switched that on."""
         return self._once(key, ["report", body], lambda work: work.report(body))
 
+    def report_many(self, many: list[tuple[str, dict[str, Any]]]) -> list[AnswerBody]:
+        """Reports in one transaction, each as `report` would take it; for each (in order) its HTTP status and body.
+
+        One that cannot be taken changes nothing and hinders no other. Raises what the database raises, for all."""
+        answers: list[AnswerBody] = []
+        with self.database.write() as tx:
+            work, known = self._work(tx), _known(tx, [key for key, _ in many])
+            for key, body in many:
+                answers.append(self._one_of_many(work, known, key, body))
+            work.flush()
+            fresh = [row for row in known.values() if row["at"] == ""]
+            if fresh:
+                tx.execute(sa.insert(idempotency), [{**row, "at": to_text(work.now)} for row in fresh])
+        return answers
+
+    def _one_of_many(self, work: "Work", known: dict[str, Any], key: str, body: dict[str, Any]) -> AnswerBody:
+        digest = _digest(["report", body])
+        before = known.get(key)
+        if before is not None and before["request_hash"] != digest:
+            return {"status": 422, "body": {"error": f"Idempotency-Key '{key}' was used for another request"}}
+        if before is None:
+            known[key] = {"key": key, "request_hash": digest, "answer": work.report(body), "at": ""}
+        return {"status": 201, "body": known[key]["answer"]}
+
     def command(self, case_id: str, command: Command, key: str = "") -> AnswerBody:
         """One step of a case. Raises UnknownCase, Refused, KeyReused."""
         request = [case_id, type(command).__name__, msgspec.to_builtins(command)]
@@ -138,7 +162,7 @@ class Registry:
         return Work(journal, ledger, self._clock(), *settled)
 
     def _once(self, key: str, request: list[Any], run: Callable[["Work"], AnswerBody]) -> AnswerBody:
-        digest = hashlib.sha256(json.dumps(request, sort_keys=True, default=str).encode()).hexdigest()
+        digest = _digest(request)
         with self.database.write() as tx:
             before = tx.execute(sa.select(idempotency).where(idempotency.c.key == key)).mappings().first()
             if before is not None and before["request_hash"] != digest:
@@ -290,3 +314,14 @@ def _switches(case: Case, body: dict[str, Any]) -> set[str]:
 
 def _answer(case: Case) -> AnswerBody:
     return {"case_id": case.case_id, "incident_id": case.incident_id, "state": str(case.state)}
+
+
+def _digest(request: list[Any]) -> str:
+    """What tells one request from another under the same key."""
+    return hashlib.sha256(json.dumps(request, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def _known(tx: sa.Connection, keys: list[str]) -> dict[str, Any]:
+    """The answers that were given to these keys before."""
+    query = sa.select(idempotency).where(idempotency.c.key.in_(keys))
+    return {row["key"]: dict(row) for row in tx.execute(query).mappings()}

@@ -86,6 +86,11 @@ class Target(Protocol):
         """One attempt; raises nothing."""
         ...
 
+    def send_many(self, parcels: Sequence[Parcel]) -> list[Sent] | None:
+        """One attempt for parcels of different incidents in one request, each with an answer of its own; None where
+        the target takes one at a time. Raises nothing."""
+        ...
+
     def ask(self, followed: Sequence[Followed]) -> list[News]:
         """What is new. Raises httpx.HTTPError, georeport.BadDocument."""
         ...

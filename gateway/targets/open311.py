@@ -41,6 +41,10 @@ class Open311Client:
             return unreachable(error)
         return self._taken(answer) if answer.is_success else failure(answer)
 
+    def send_many(self, parcels: Sequence[Parcel]) -> list[Sent] | None:
+        """It takes one at a time."""
+        return None
+
     def ask(self, followed: Sequence[Followed]) -> list[News]:
         """Tokens one by one, requests all at once. Raises httpx.HTTPError, BadDocument."""
         news = [self._resolve(one) for one in followed if not one.remote_id and one.token]

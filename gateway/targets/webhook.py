@@ -42,6 +42,10 @@ class Webhook:
             return Sent("done")
         return Sent("done", foreign=True, remote_id=_remote_id(answer, self._settings.id_path) or parcel.incident_id)
 
+    def send_many(self, parcels: Sequence[Parcel]) -> list[Sent] | None:
+        """It takes one at a time."""
+        return None
+
     def ask(self, followed: Sequence[Followed]) -> list[News]:
         """Nothing: it calls us."""
         return []

@@ -1,0 +1,121 @@
+"""Sends a file that is too large for MQTT to the gateway by tus 1.0.0, going on where it was when something broke.
+
+Nothing needs to be remembered for that: whoever asks for the same content again is told how much of it has arrived.
+"""
+
+import base64
+import hashlib
+import random
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import httpx
+
+VERSION = {"Tus-Resumable": "1.0.0"}
+CHUNK_BYTES = 1024 * 1024
+BACKOFF_FIRST_S = 0.5
+BACKOFF_MAX_S = 60.0
+TIMEOUT_S = 20.0
+GIVEN_UP = frozenset({400, 403, 404, 405, 412, 413, 415})
+
+
+class NotUploaded(RuntimeError):
+    """The gateway will not have this file, or the file cannot be read; `str()` says why. Trying again is of no use."""
+
+
+@dataclass(frozen=True)
+class Clip:
+    """A file and what it is. Only what is `redacted` is shown to anyone at the centre."""
+
+    path: Path
+    device: str
+    candidate_id: str
+    redacted: bool
+    media_type: Literal["video/mp4", "image/jpeg", "image/png"] = "video/mp4"
+    kind: Literal["frame", "crop", "before", "after", "look", "clip"] = "clip"
+
+
+class Uploader:
+    """One file at a time, patiently. `stop`: ends it between two chunks."""
+
+    def __init__(
+        self,
+        gateway_url: str,
+        stop: threading.Event,
+        rng: random.Random | None = None,
+        on_offset: Callable[[int], None] = lambda _offset: None,
+        client: httpx.Client | None = None,
+    ) -> None:
+        self._client = client or httpx.Client(base_url=gateway_url, timeout=TIMEOUT_S, trust_env=False)
+        self._stop = stop
+        self._rng = rng or random.Random()
+        self._on_offset = on_offset
+        self.retries = 0
+
+    def send(self, clip: Clip) -> bool:
+        """Until the gateway has the whole file and its hash is right; False when stopped before. Raises NotUploaded."""
+        sha256, size = _measure(clip.path)
+        attempt, reached = 0, 0
+        while not self._stop.is_set():
+            try:
+                if self._go_on(clip, sha256, size):
+                    return True
+                reached_now = self._offset
+            except httpx.HTTPError:
+                reached_now = self._offset
+            self.retries += 1
+            attempt = 0 if reached_now > reached else attempt + 1
+            reached = max(reached, reached_now)
+            ceiling_s = min(BACKOFF_MAX_S, BACKOFF_FIRST_S * 2 ** min(attempt, 10))
+            self._stop.wait(self._rng.uniform(0.5, 1.0) * ceiling_s)
+        return False
+
+    _offset = 0
+
+    def _go_on(self, clip: Clip, sha256: str, size: int) -> bool:
+        """Ask where it stands and send the rest; False when it has to be asked again."""
+        made = self._client.post("/uploads", headers={**VERSION, **_announce(clip, sha256, size)})
+        _check(made)
+        if made.status_code != 201:
+            return False
+        self._offset = int(made.headers["Upload-Offset"])
+        with clip.path.open("rb") as file:
+            while self._offset < size and not self._stop.is_set():
+                file.seek(self._offset)
+                answer = self._patch(made.headers["Location"], file.read(CHUNK_BYTES))
+                if answer.status_code != 204:
+                    _check(answer)
+                    return False
+                self._offset = int(answer.headers["Upload-Offset"])
+                self._on_offset(self._offset)
+        return self._offset == size
+
+    def _patch(self, where: str, chunk: bytes) -> httpx.Response:
+        checksum = base64.b64encode(hashlib.sha256(chunk).digest()).decode()
+        headers = {"Upload-Offset": str(self._offset), "Upload-Checksum": f"sha256 {checksum}"}
+        headers |= {"Content-Type": "application/offset+octet-stream"}
+        return self._client.patch(where, content=chunk, headers={**VERSION, **headers})
+
+
+def _announce(clip: Clip, sha256: str, size: int) -> dict[str, str]:
+    words = {"device": clip.device, "sha256": sha256, "media_type": clip.media_type, "kind": clip.kind}
+    words |= {"redacted": "true" if clip.redacted else "false", "candidate_id": clip.candidate_id}
+    pairs = (f"{name} {base64.b64encode(value.encode()).decode()}" for name, value in words.items())
+    return {"Upload-Length": str(size), "Upload-Metadata": ",".join(pairs)}
+
+
+def _check(answer: httpx.Response) -> None:
+    # 404 in the middle: the upload has expired or is done; the next POST tells which.
+    if answer.status_code in GIVEN_UP and not (answer.status_code == 404 and answer.request.method == "PATCH"):
+        raise NotUploaded(f"the gateway does not take the file: HTTP {answer.status_code}: {answer.text[:300]}")
+
+
+def _measure(path: Path) -> tuple[str, int]:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest(), path.stat().st_size
+    except OSError as error:
+        raise NotUploaded(f"{path}: cannot be read ({error.strerror})") from error
