@@ -176,7 +176,9 @@ def test_each_role_opens_the_doors_of_its_permissions_and_no_other(house: House,
         if rule is None or rule.kind != "permission" or path.startswith("/_nicegui"):
             continue
         opens = rule.permission in may and (whole or not rule.whole_city)
-        method = "HEAD" if opens and rule.by_hand and method == "GET" else method  # a page is drawn for a browser that stays
+        method = (
+            "HEAD" if opens and rule.by_hand and method == "GET" else method
+        )  # a page is drawn for a browser that stays
         assert house.passes(method, concrete(path), token) is opens, (role, method, path)
 
 
