@@ -23,6 +23,7 @@ pytest: $(VENV)/.dev
 # The phone page's built files are committed; whoever changes its sources builds them again (node 20 or newer).
 page:
 	cd edge/handset/page && npm ci --no-audit --no-fund && npm run check && npm run build
+	cd edge/handset/page && sha256sum dist/* check/vectors.js > check/built.sha256
 
 # Comparisons with Ultralytics and the training recipe: several GB of torch, in an environment of its own.
 test-train:
