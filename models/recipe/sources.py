@@ -67,20 +67,20 @@ SOURCES: dict[str, Source] = {
     s.name: s
     for s in (
         Source("litter_cn", LABELLED["litter_cn"], (*AIR, *COMPOSED), weight=1.5),
-        Source("litter_items", LABELLED["litter_items"], (*AIR, *FACADE, *COMPOSED), weight=2.5),
-        Source("bicycles", LABELLED["bicycles"], (*AIR, *COMPOSED), weight=5.0),
-        Source("vehicles_in", LABELLED["vehicles_in"], (*AIR, *LITTER, *COMPOSED), weight=3.0),
-        Source("bogota_air", LABELLED["bogota_air"], (*FACADE, *COMPOSED, *SMALL), teacher=False, weight=0.6),
+        Source("litter_items", LABELLED["litter_items"], (*AIR, *FACADE, *COMPOSED), weight=2.0),
+        Source("bicycles", LABELLED["bicycles"], (*AIR, *COMPOSED), weight=2.5),
+        Source("vehicles_in", LABELLED["vehicles_in"], (*AIR, *LITTER, *COMPOSED), weight=2.0),
+        Source("bogota_air", LABELLED["bogota_air"], (*FACADE, *COMPOSED, *SMALL), teacher=False, weight=0.8),
         Source("facade_ads", FACADE, (*AIR, *LITTER, *COMPOSED), weight=1.5),
         Source("nograffiti", (), (*AIR, *COMPOSED), weight=0.5),
-        Source("graffiti", ("poster",), (*AIR, "stall"), weight=1.5),
-        Source("pasted", ("poster",), (*AIR, "stall"), teacher=False, weight=0.5),
+        Source("graffiti", ("poster",), (*AIR, "stall"), weight=2.0),
+        Source("pasted", ("poster",), (*AIR, "stall"), teacher=False, weight=0.7),
         Source(
             "street_sim",
             LABELLED["street_sim"],
             ("motorbike", "bus", "truck"),  # umbrellas from above are drawn, as parts of stalls
             teacher=False,
-            weight=0.25,
+            weight=0.3,
         ),
         # Pictures of `zhuomu model label`, one source for each class, because in each people judged that class alone.
         *(Source(f"{CITY}{name}", (name,), weight=2.0) for name in CLASSES),
