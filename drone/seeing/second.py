@@ -11,6 +11,7 @@ from drone.mission.second import SecondLooks
 from drone.seeing.things import Thing
 
 SCORE_MIN = 0.25  # less is not worth a battery
+SIGHTINGS_MIN = 2  # what one picture alone shows may be a known thing that a turn of the aircraft misplaced
 
 
 class Chooser:
@@ -29,7 +30,7 @@ class Chooser:
         here = self._local(state.lat, state.lon)
         battery = (state.battery_percent if state.battery_percent is not None else 0) / 100
         for thing in sorted(doubtful, key=lambda t: -t.score):
-            if thing.second_looks or thing.score < SCORE_MIN:
+            if thing.second_looks or thing.score < SCORE_MIN or thing.hits < SIGHTINGS_MIN:
                 continue
             spot = thing.estimate()
             found = self._looks.detour(self._local(spot.lat, spot.lon), here, battery, state.seq)

@@ -90,8 +90,8 @@ class Town:
         self._child("handsets", [*handsets, "--count", str(plan.HANDSETS), "--work-s", str(plan.WORK_S)])
         self._child("kiosk", ["kiosk", "--config", str(files["kiosk"])])
         url = f"http://{plan.HOST}:{ports.console}"
-        self.console.print(f"[bold]啄木 zhuomu is up[/]: console 监控台 {url} (Ctrl-C stops)")
         self._enrol()
+        self.console.print(f"[bold]啄木 zhuomu is up[/]: console 监控台 {url} (Ctrl-C stops)")
         self.console.print(f"phone page 手机处置通 {url}/phone/#device={plan.PHONE}", soft_wrap=True)
         return Report(url, self.console)
 
