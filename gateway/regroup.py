@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from edge.wire import Candidate
 from gateway import feed, incidents
 from gateway.bulk import Bulk
-from gateway.lessons import measure
+from gateway.lessons import Measured, measure
 from gateway.matching import Sighting
 from gateway.nearby import sightings_of
 from gateway.regroup_tables import decisions, place_pairs
@@ -28,23 +28,32 @@ class NotRegrouped(ValueError):
     """It cannot be done; nothing has changed. `str()` says why and what to do."""
 
 
-def merge(tx: sa.Connection, incident_id: str, other_id: str, person: str, reason: str, now: str) -> Row:
+def merge(
+    tx: sa.Connection, incident_id: str, other_id: str, person: str, reason: str, now: str, two_names: bool = False
+) -> Row:
     """`other_id` is the same thing: its witnesses, pictures and numbers go to `incident_id`. Raises NotRegrouped.
 
+    `two_names`: also where the two have different classes, for a person who has both pictures in sight.
     `cancel_case`: the other's case in the registry, which a person has to cancel there (作废); null if it has none."""
-    if incident_id == other_id:
-        raise NotRegrouped("an incident cannot be merged into itself; name two")
-    kept, other = _incident(tx, incident_id), _incident(tx, other_id)
-    if kept["case_class"] != other["case_class"]:
-        raise NotRegrouped(f"{kept['case_class']} and {other['case_class']} are not one thing; mend the class first")
+    kept, other = check(tx, incident_id, other_id, two_names)
     mine, theirs = sightings_of(tx, incident_id), sightings_of(tx, other_id)
-    if not theirs:
-        raise NotRegrouped(f"{other_id} has no witnesses (any more): it was merged before")
     number = _write_down(tx, "merge", kept, other_id, (mine, theirs), person, reason, now)
     _move(tx, other_id, incident_id, [(s.device, s.candidate_id) for s in theirs], kept["open"])
     _span(tx, incident_id, mine + theirs, now)
     incidents.set_state(tx, other_id, "merged", now)
     return {"decision": number, "incident_id": incident_id, "other_id": other_id, "cancel_case": other["case_id"]}
+
+
+def check(tx: sa.Connection, incident_id: str, other_id: str, two_names: bool = False) -> tuple[Row, Row]:
+    """The two incidents, if the second can be merged into the first. Raises NotRegrouped."""
+    if incident_id == other_id:
+        raise NotRegrouped("an incident cannot be merged into itself; name two")
+    kept, other = _incident(tx, incident_id), _incident(tx, other_id)
+    if kept["case_class"] != other["case_class"] and not two_names:
+        raise NotRegrouped(f"{kept['case_class']} and {other['case_class']} are not one thing; mend the class first")
+    if not sightings_of(tx, other_id):
+        raise NotRegrouped(f"{other_id} has no witnesses (any more): it was merged before")
+    return kept, other
 
 
 def split(tx: sa.Connection, incident_id: str, moved: Sequence[Witness], person: str, reason: str, now: str) -> Row:
@@ -116,7 +125,7 @@ def _write_down(
     if len(pairs) > PAIRS_MAX:
         raise NotRegrouped(f"{len(pairs)} pairs of places; at most {PAIRS_MAX}: split smaller pieces off")
     row = {"kind": kind, "incident_id": kept["incident_id"], "other_id": other_id, "case_class": kept["case_class"]}
-    row |= {"person": person, "reason": reason, "at": now, "measured": msgspec.to_builtins(measure(*sides))}
+    row |= {"person": person, "reason": reason, "at": now, "measured": msgspec.to_builtins(_measured(*sides))}
     done = tx.execute(sa.insert(decisions).values(row))
     number = int((done.inserted_primary_key or (0,))[0])
     for one, two in pairs:
@@ -128,6 +137,11 @@ def _write_down(
     feed.append(bulk, now, "incident", text, {"decision": number, "incident_id": kept["incident_id"]})
     bulk.flush()
     return number
+
+
+def _measured(mine: list[Sighting], theirs: list[Sighting]) -> Measured:
+    """What the decision teaches: a threshold is a class's, so of two names for one thing it teaches nothing."""
+    return measure(mine, theirs) if len({s.case_class for s in (*mine, *theirs)}) == 1 else Measured()
 
 
 def _pair(tx: sa.Connection, mine: tuple[str, ...], theirs: tuple[str, ...], together: bool, number: int) -> None:

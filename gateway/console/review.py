@@ -6,15 +6,16 @@ from typing import Any
 from nicegui import events, run, ui
 from sqlalchemy.exc import OperationalError
 
-from gateway import merge, queue
+from gateway import queue, regroup
 from gateway.console import review_parts as parts
 from gateway.console import shell, words
 from gateway.console.office import Office
 from gateway.console.visit import NotAllowed, Visit
 from gateway.decide import Cause, NotDecided
-from gateway.merge import NotMerged
 from gateway.queries import Row
 from gateway.registry_desk import NotAnswered
+from gateway.regroup import NotRegrouped
+from gateway.times import to_text
 
 REFRESH_S = 1.0
 PERMISSION = "case.decide"
@@ -110,7 +111,7 @@ class Review:
         try:
             person = await run.io_bound(self._visit.need, PERMISSION, shown)
             await run.io_bound(what, str(person))
-        except (NotAllowed, NotDecided, NotMerged) as error:
+        except (NotAllowed, NotDecided, NotRegrouped) as error:
             ui.notify(str(error), type="negative")
             return
         finally:
@@ -122,14 +123,16 @@ class Review:
         await self._show(self._place)
 
     def _join(self, shown: Row, neighbour: Row, person: str) -> None:
-        """The registry first: when it refuses, nothing has changed here. Raises NotDecided, NotMerged, NotAllowed."""
+        """The registry first: nothing changes here when it refuses. Raises NotAllowed, NotDecided, NotRegrouped."""
         self._visit.need(PERMISSION, neighbour)
         with self._office.database.read() as tx:
-            case_id = merge.check(tx, shown["incident_id"], neighbour["incident_id"])
+            kept, _ = regroup.check(tx, neighbour["incident_id"], shown["incident_id"], two_names=True)
+        case_id = _open_case(kept)
         reason = f"并入 merged into {case_id}"
         self._office.decider.reject(shown["case_id"], person, "duplicate", reason)
         with self._office.database.write() as tx:
-            merge.join(tx, shown["incident_id"], neighbour["incident_id"], self._office.clock())
+            now = to_text(self._office.clock())
+            regroup.merge(tx, neighbour["incident_id"], shown["incident_id"], person, reason, now, two_names=True)
         self._visit.tell("case.merged", shown["case_id"], reason)
 
     async def _show(self, place: int) -> None:
@@ -195,3 +198,12 @@ class Review:
             self._reject.choose(int(name) - 1)
         elif self._merge.dialog.value:
             await self._merge.choose(int(name) - 1)
+
+
+def _open_case(kept: Row) -> str:
+    """The case that the other joins. Raises NotRegrouped."""
+    if not kept["case_id"]:
+        raise NotRegrouped("邻近事件没有案件 the neighbour has no case to merge with")
+    if kept["state"] == "rejected":
+        raise NotRegrouped(f"{kept['case_id']} 未予立案，不能合并 was rejected; nothing can be merged with it")
+    return str(kept["case_id"])
