@@ -17,8 +17,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from bench.centre import Centre, NoCentre, centre
+from bench.centre import Centre, centre
 from bench.machine import machine, versions
+from bench.processes import NotThere
 from bench.procfs import sample
 from edge.link import Broker, Link, Outbox
 from edge.link.window import Pace
@@ -110,7 +111,7 @@ def a_verdict(number: int, at: datetime) -> Verdict:
 
 
 def measure(count: int, factor: float = 1.0) -> dict[str, Any]:
-    """`factor`: of the gateway's flood limit and the link's pace; 1 is what is shipped. Raises NoCentre."""
+    """`factor`: of the gateway's flood limit and the link's pace; 1 is what is shipped. Raises NotThere."""
     with TemporaryDirectory() as folder:
         home = Path(folder)
         watch = Watch()
@@ -160,9 +161,9 @@ def _drain(link: Link, watch: Watch, count: int) -> float:
         if len(watch.came_s) > seen:
             seen, seen_s = len(watch.came_s), time.monotonic()
         elif time.monotonic() - seen_s > STALL_S:
-            raise NoCentre(f"no receipt for {STALL_S:g} s with {link.outbox.size[0]} messages left")
+            raise NotThere(f"no receipt for {STALL_S:g} s with {link.outbox.size[0]} messages left")
     if not link.drain(STALL_S):
-        raise NoCentre(f"{link.outbox.size[0]} messages are left {STALL_S:g} s after the backlog")
+        raise NotThere(f"{link.outbox.size[0]} messages are left {STALL_S:g} s after the backlog")
     return peak
 
 
@@ -208,7 +209,7 @@ def backlog(
     report: dict[str, Any] = {"machine": machine(), "versions": versions("zhuomu", "paho-mqtt", "msgspec")}
     try:
         report["backlog"] = measure(candidates, UNPACED if unlimited else 1.0)
-    except NoCentre as error:
+    except NotThere as error:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(2) from error
     if as_json:

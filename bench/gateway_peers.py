@@ -123,7 +123,7 @@ async def _quietly(_error: Exception) -> None:
 
 
 def measure(peer: str, folder: Path, candidates: int, publishers: int) -> dict[str, Any]:
-    """One peer: fault-free first, then broker and receiver killed twice each. Raises SettingsError, TimeoutError."""
+    """One peer: fault-free first, then broker and receiver killed twice each. Raises NotThere, TimeoutError."""
     if peer == "nats_jetstream":
         broker, port = parts.nats(folder)  # its own port for the receiver, MQTT for the publishers
     else:

@@ -20,8 +20,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from bench.centre import Centre, NoCentre, centre
+from bench.centre import Centre, centre
 from bench.machine import machine, versions
+from bench.processes import NotThere
 from bench.stage import DEVICE, THINGS_MAX
 from edge.evidence import check
 
@@ -132,7 +133,7 @@ def _lives(pid: int) -> bool:
 
 
 def measure(kills: int, seed: int, with_centre: bool = True) -> dict[str, Any]:
-    """Raises NotFiled, NoCentre. `with_centre`: a broker and a gateway take what the kiosk sends meanwhile."""
+    """Raises NotFiled, NotThere. `with_centre`: a broker and a gateway take what the kiosk sends meanwhile."""
     rng = random.Random(seed)
     things = min(THINGS_MAX, max(4, round(SURPLUS * kills)))
     with TemporaryDirectory() as name:
@@ -196,7 +197,7 @@ def kills(
     report: dict[str, Any] = {"machine": machine(), "versions": versions("zhuomu")}
     try:
         report["kills"] = measure(count, seed)
-    except (NoCentre, NotFiled) as error:
+    except (NotThere, NotFiled) as error:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(2) from error
     if as_json:

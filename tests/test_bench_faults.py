@@ -7,7 +7,7 @@ import pytest
 from conftest import missing
 
 from bench import backlog, kills
-from bench.centre import NoCentre
+from bench.processes import NotThere
 
 KILLS = int(os.environ.get("ZHUOMU_KILLS", "20"))
 CANDIDATES = int(os.environ.get("ZHUOMU_BACKLOG", "600"))
@@ -51,7 +51,7 @@ def test_a_backlog_drains_in_order_and_new_messages_do_not_wait_for_it() -> None
     verdict waits for the end of the drain. $ZHUOMU_BACKLOG: how many."""
     try:
         told = backlog.measure(CANDIDATES, factor=0.2)  # a slow gateway: the drain takes seconds on any machine
-    except NoCentre as error:
+    except NotThere as error:
         missing(str(error))
     live, gateway = told["latency_s"], told["gateway"]
     assert gateway["receipts"] == gateway["candidates"] == CANDIDATES + live["candidate"]["count"]

@@ -16,7 +16,8 @@ from typer.testing import CliRunner
 import zhuomu
 from bench.handsets import command, crowd, orders
 from bench.handsets.crowd import Crowd, Way
-from bench.handsets.processes import Centre, NoMosquitto
+from bench.handsets.processes import Centre
+from bench.processes import NoMosquitto
 from edge.handset.handset import Handset
 from edge.handset.loop import Loop
 

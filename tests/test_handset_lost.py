@@ -16,7 +16,8 @@ from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 
 from bench.handsets import orders
-from bench.handsets.processes import Centre, NoMosquitto
+from bench.handsets.processes import Centre
+from bench.processes import NoMosquitto
 from edge.handset.handset import Handset
 from edge.handset.loop import Loop
 from edge.wire import Point, down_filter, topic

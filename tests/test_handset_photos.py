@@ -13,7 +13,8 @@ import pytest
 from conftest import REPOSITORY, missing
 
 from bench.handsets import orders
-from bench.handsets.processes import Centre, NoMosquitto
+from bench.handsets.processes import Centre
+from bench.processes import NoMosquitto
 from edge.handset.handset import Handset
 from edge.handset.loop import Loop
 from edge.wire import PHOTO_BYTES_MAX

@@ -20,8 +20,9 @@ from rich.table import Table
 from bench.handsets import certificates, crowd, orders
 from bench.handsets.absent import DEVICE, ORDERS, absent
 from bench.handsets.crowd import FILES_MAX, Way
-from bench.handsets.processes import Centre, NotThere
+from bench.handsets.processes import Centre
 from bench.machine import machine, versions
+from bench.processes import NotThere, mosquitto
 from edge.link import Broker
 
 COUNTS, QUICK = "1400,14000", "60,300"
@@ -181,8 +182,5 @@ def _median(rows: Sequence[dict[str, Any]]) -> float | None:
 
 
 def _mosquitto() -> str | None:
-    program = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin")
-    if program is None:
-        raise NotThere("mosquitto is not installed; apt-get install mosquitto")
-    told = subprocess.run([program, "-h"], capture_output=True, text=True, check=False).stdout
+    told = subprocess.run([mosquitto(), "-h"], capture_output=True, text=True, check=False).stdout
     return told.splitlines()[0].removeprefix("mosquitto version ") if told else None

@@ -1,10 +1,7 @@
 """Broker and gateway as processes of their own below one folder, and what each has cost so far."""
 
 import getpass
-import os
-import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -13,6 +10,7 @@ from pathlib import Path
 
 import httpx
 
+from bench.processes import NotThere, cpu_s, free_port, listens, mosquitto
 from edge.link import Broker
 
 START_S_MAX = 60.0
@@ -36,14 +34,6 @@ port = {port}
 """
 
 
-class NotThere(RuntimeError):
-    """A part that the measurement needs cannot be started; `str()` says what to do."""
-
-
-class NoMosquitto(NotThere):
-    """It is not installed."""
-
-
 class Centre:
     """mosquitto and the gateway. `tls`: lines for a second listener of mosquitto's, whose port is `tls_port`."""
 
@@ -65,9 +55,7 @@ class Centre:
 
     def start_broker(self) -> None:
         """Until it takes connections. Raises NotThere."""
-        program = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin")
-        if program is None:
-            raise NoMosquitto("mosquitto is not installed; apt-get install mosquitto")
+        program = mosquitto()
         more = self._tls.format(port=self.tls_port) if self._tls else ""
         config = self.folder / "mosquitto.conf"
         user = getpass.getuser()  # started by root, mosquitto would become somebody who cannot read the keys
@@ -123,22 +111,3 @@ class Centre:
                 last = (self.folder / f"{name}.err").read_text(errors="replace").splitlines()[-1:]
                 raise NotThere(f"the {name} did not start: {' '.join(last) or 'no word of it'}")
             time.sleep(0.01)
-
-
-def cpu_s(pid: int) -> float:
-    """User and system time of a process (Linux: /proc/PID/stat, fields 14 and 15)."""
-    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def free_port() -> int:
-    """A loopback port that nobody uses now."""
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return int(s.getsockname()[1])
-
-
-def listens(port: int) -> bool:
-    """Whether somebody takes connections there."""
-    with socket.socket() as s:
-        return s.connect_ex(("127.0.0.1", port)) == 0
