@@ -1,4 +1,4 @@
-"""Version 3: what became of each camera's candidates, what cells earned, thresholds; rewards."""
+"""Version 3 of the registry, one function per piece: measured precision, rewards, the desk's columns, duty."""
 
 import json
 from datetime import datetime, timedelta, timezone
