@@ -1,5 +1,6 @@
-"""HTTP for splits and merges: who calls these has to be let in by whoever mounts them."""
+"""HTTP for splits and merges; the gate (gateway/people/access.py) decides who is let in."""
 
+from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -48,8 +49,8 @@ class ApplyBody(BaseModel):
     reason: Reason
 
 
-def add_regroup(app: FastAPI, database: Database, clock: Clock) -> None:
-    """The routes."""
+def add_regroup(app: FastAPI, database: Database, clock: Clock, person: Callable[[Request, str], str]) -> None:
+    """The routes. `person`: whose word a request is, from the name that it gives."""
 
     def refused(_request: Request, error: Exception) -> Response:
         return _json({"error": str(error)}, 409)
@@ -57,16 +58,17 @@ def add_regroup(app: FastAPI, database: Database, clock: Clock) -> None:
     app.add_exception_handler(regroup.NotRegrouped, refused)
 
     @app.post("/api/incidents/{incident_id}/merge")
-    def merge(incident_id: str, body: MergeBody) -> Response:
+    def merge(incident_id: str, body: MergeBody, request: Request) -> Response:
+        name = person(request, body.person)
         with database.write() as tx:
-            now = to_text(clock())
-            return _json(regroup.merge(tx, incident_id, body.other_id, body.person, body.reason, now))
+            return _json(regroup.merge(tx, incident_id, body.other_id, name, body.reason, to_text(clock())))
 
     @app.post("/api/incidents/{incident_id}/split")
-    def split(incident_id: str, body: SplitBody) -> Response:
+    def split(incident_id: str, body: SplitBody, request: Request) -> Response:
+        name = person(request, body.person)
         moved = [(one.device, one.candidate_id) for one in body.witnesses]
         with database.write() as tx:
-            return _json(regroup.split(tx, incident_id, moved, body.person, body.reason, to_text(clock())))
+            return _json(regroup.split(tx, incident_id, moved, name, body.reason, to_text(clock())))
 
     @app.get("/api/incidents/{incident_id}/why")
     def why(incident_id: str) -> Response:
@@ -84,10 +86,10 @@ def add_regroup(app: FastAPI, database: Database, clock: Clock) -> None:
             return _json({"proposals": teaching.proposals(tx), "applied": teaching.in_force(tx)})
 
     @app.post("/api/matching")
-    def apply(body: ApplyBody) -> Response:
+    def apply(body: ApplyBody, request: Request) -> Response:
+        name = person(request, body.person)
         with database.write() as tx:
-            now = to_text(clock())
-            return _json(teaching.apply(tx, body.case_class, body.way, body.person, body.reason, now))
+            return _json(teaching.apply(tx, body.case_class, body.way, name, body.reason, to_text(clock())))
 
 
 def _json(body: Any, status: int = 200) -> Response:

@@ -265,7 +265,7 @@ def app_of(gateway: Gateway) -> FastAPI:
     _add_identity(app, gateway)
     data, news = Path(gateway.settings.data), gateway.sender.wake.set
     fleet_api.add_fleet(app, gateway.database, data, gateway.settings.fleet_token, utc_now, news)
-    regroup_api.add_regroup(app, gateway.database, utc_now)
+    regroup_api.add_regroup(app, gateway.database, utc_now, doors.person)
     uploads = Uploads(Path(gateway.settings.data) / "tus", gateway.settings.uploads, gateway.counters)
     tus.add_uploads(app, tus.Door(gateway.database, gateway.pictures, uploads, gateway.counters, utc_now))
     hooks.add_hooks(app, gateway.database, gateway.targets, gateway.counters, utc_now, gateway.sender.wake.set)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from fastapi.testclient import TestClient
+from starlette.requests import Request
 from starlette.routing import BaseRoute, Mount
 from starlette.websockets import WebSocketDisconnect
 
@@ -17,8 +18,8 @@ from gateway import service
 from gateway.identity_tables import operator_sessions, operators
 from gateway.people import accounts, passwords, places
 from gateway.people.access import RULES, rule_of
-from gateway.people.api import COOKIE
-from gateway.people.sessions import _hash
+from gateway.people.api import COOKIE, Door
+from gateway.people.sessions import People, _hash
 from gateway.people.settings import PERMISSIONS, ROLES, PeopleSettings
 from gateway.people.vault import Vault
 from gateway.registry import city, standard
@@ -272,3 +273,12 @@ def test_the_desk_is_refused_off_loopback_without_signing_in(tmp_path: Path) -> 
     settings: Any = GatewaySettings(data=str(tmp_path), host="0.0.0.0", port=1)
     with pytest.raises(service.SettingsError, match="operators must sign in anywhere but on loopback"):
         service.run(settings)
+
+
+def test_whose_word_it_is_comes_from_the_session_and_not_from_what_was_written(house: House) -> None:
+    people = People(house.gateway.database, house._vault, house.people, utc_now)
+    cookie = f"{COOKIE}={house.session('desk')}".encode()
+    request = Request({"type": "http", "headers": [(b"cookie", cookie)]})
+    assert Door(people, house.people).person(request, "Somebody Else").startswith("op")
+    open_house = PeopleSettings(required=False)
+    assert Door(people, open_house).person(request, "Ms Li") == "Ms Li"

@@ -177,7 +177,7 @@ def test_an_applied_threshold_changes_what_is_merged_and_only_for_its_class(rig:
 
 def test_the_api_merges_splits_explains_and_says_what_cannot_be_done(rig: Rig) -> None:
     app = FastAPI()
-    regroup_api.add_regroup(app, rig.database, lambda: rig.now)
+    regroup_api.add_regroup(app, rig.database, lambda: rig.now, lambda _request, given: given)
     http = TestClient(app)
     rig.commit(seen("kiosk-1", "a", 0), seen("kiosk-2", "b", 50))
     who = {"person": PERSON[0], "reason": PERSON[1]}

@@ -72,6 +72,11 @@ class Door:
             raise HTTPException(403, words)
         return session
 
+    def person(self, request: HTTPConnection, given: str) -> str:
+        """Whose word a request is: whoever is signed in; the name that was given where nobody has to sign in."""
+        session = self.who(request) if self._settings.required else None
+        return session.name if session is not None else given
+
     def places(self, request: HTTPConnection, permission: str) -> tuple[str, ...]:
         """Where whoever asks has this permission; the whole city where nobody has to sign in. The gate has let the
         request through, and nothing is counted as done by hand."""
