@@ -65,14 +65,23 @@ def _zeros() -> Array:
 class Correction:
     """What was estimated: the error vector to apply (7,), and the covariance (7, 7) of what lasts of it, None while
     nothing was estimated. sightings and dropped count what it rests on; misfit: root mean square of the whitened
-    residuals, about 1 when sigmas and sightings agree."""
+    residuals, about 1 when sigmas and sightings agree. prior: the sigmas that it was estimated with."""
 
     errors: Array = field(default_factory=_zeros)
     lasting: Array | None = None
     sightings: int = 0
     dropped: int = 0
     misfit: float = 0.0
+    prior: Sigmas | None = None
 
     def covariance(self, sigmas: Sigmas) -> Array:
         """(7, 7) of a single picture's errors after the correction."""
-        return sigmas.covariance if self.lasting is None else self.lasting + sigmas.fresh
+        return self.kept(sigmas) + sigmas.fresh
+
+    def kept(self, sigmas: Sigmas) -> Array:
+        """(7, 7) of what lasts after it. Where the receiver says that it is worse now than when it was estimated, that
+        much comes on top."""
+        if self.lasting is None:
+            return sigmas.lasting
+        worse = sigmas.lasting - self.prior.lasting if self.prior is not None else np.zeros((COUNT, COUNT))
+        return self.lasting + np.maximum(worse, 0.0)

@@ -117,7 +117,7 @@ class Locator:
         sigmas = self._pose(at_s)[1]
         rays = self._rays(x, y, self.sigmas.pixel_px if pixel_px is None else pixel_px)
         spot = np.array([located.lat, located.lon, located.height_m])
-        kept = self.correction.lasting if self.correction.lasting is not None else sigmas.lasting
+        kept = self.correction.kept(sigmas)
         lasting = self._columns(pose, rays, kept, spot)
         fresh = self._columns(pose, rays, sigmas.fresh, spot)[: COUNT + 2]
         return Sensed(located, lasting[[*range(COUNT), COUNT + 2]], fresh.T @ fresh + np.eye(2) * 1e-6, pose)
