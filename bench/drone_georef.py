@@ -206,7 +206,9 @@ def pictures(
 ) -> list[tuple[float, list[Look]]]:
     """What a picture every two seconds ties: things, that a network knows again from every side, and features of the
     ground, that are matched only between pictures in one direction. One match in twenty is wrong."""
-    ground = {f"ground{n}": offset_of(truth, float(rng.uniform(0, 220)), rng.uniform(-60, 60, 2)) for n in range(TEXTURE)}
+    ground = {
+        f"ground{n}": offset_of(truth, float(rng.uniform(0, 220)), rng.uniform(-60, 60, 2)) for n in range(TEXTURE)
+    }
     found = list[tuple[float, list[Look]]]()
     for at_s in np.arange(1.5, ends - 1.5, 2.0).tolist():
         leg, along = divmod(at_s, truth.leg_s)

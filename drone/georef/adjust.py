@@ -84,12 +84,12 @@ class Adjustment:
             parts.append((rows, columns, off, spread))
         prior = np.concatenate([np.ones(SHARED), np.tile([1e-8, 1e-8, HEIGHT_SIGMA_M**-2], self._ties)])
         normal[np.diag_indices(size)] += prior
-        unknown: Array = np.linalg.solve(normal, right)
+        unknown = np.asarray(np.linalg.solve(normal, right), np.float64)
         misfit = self._judge(parts, unknown)
-        spread_all: Array = np.linalg.inv(normal)[:SHARED, :SHARED]
+        spread_all = np.asarray(np.linalg.inv(normal)[:SHARED, :SHARED], np.float64)
         if misfit > 1.0:  # looks that agree less than stated teach less than stated
             learnt = (np.linalg.inv(spread_all) - np.eye(SHARED)) / misfit**2
-            spread_all = np.linalg.inv(learnt + np.eye(SHARED))
+            spread_all = np.asarray(np.linalg.inv(learnt + np.eye(SHARED)), np.float64)
         return unknown[:COUNT], spread_all, misfit
 
     def _linear(self, errors: Array) -> tuple[Array, Array, Array]:

@@ -85,3 +85,16 @@ class Correction:
             return sigmas.lasting
         worse = sigmas.lasting - self.prior.lasting if self.prior is not None else np.zeros((COUNT, COUNT))
         return self.lasting + np.maximum(worse, 0.0)
+
+
+def change_of(before: Correction, after: Correction, sigmas: Sigmas) -> tuple[Array, Array]:
+    """What an estimate says of places that were found under the one before: (8,) the lasting errors in the sigmas of
+    before, and (8, 8) whose columns are one sigma of what is left, in the same; the eighth, the ground's height, stays.
+
+    The sigmas are the independent steps that `Locator` takes: the columns of the covariance's Cholesky factor.
+    """
+    old, new = (np.linalg.cholesky(c.kept(sigmas) + np.eye(COUNT) * 1e-18) for c in (before, after))
+    shift, turn = np.zeros(COUNT + 1), np.eye(COUNT + 1)
+    shift[:COUNT] = np.linalg.solve(old, after.errors - before.errors)
+    turn[:COUNT, :COUNT] = np.linalg.solve(old, new)
+    return shift, turn

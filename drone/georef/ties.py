@@ -1,10 +1,10 @@
-"""Tie points of a flight: the same ground in several pictures, and what that says of compass, mount, clock and height.
+"""Tie points of a flight: the same ground in several pictures, and what they say of compass, mount, clock, height.
 
-A tie point has one unknown place and height. Of each picture's pose, a part of the error stays through the flight and is
-asked for; the rest is new in every picture and SHARED by all that is seen in it, so that a picture with a hundred ties
-tells no more of the compass than its own jitter allows. Both are in one Gauss-Newton adjustment with the sensors' stated
-sigmas as prior knowledge: what the flight does not show stays as uncertain as it was. Wrong matches are weighted down
-by their leave-one-out residuals (Huber). `Adjustment` does the arithmetic on what is collected here.
+A tie point has one unknown place and height. A part of each picture's error of pose stays through the flight and is
+asked for; the rest is new in every picture and SHARED by all that is seen in it: a picture with a hundred ties tells no
+more of the compass than its own jitter allows. Both are in one Gauss-Newton adjustment with the sensors' stated sigmas
+as prior knowledge: what the flight does not show stays as uncertain as it was. Wrong matches are weighted down by their
+leave-one-out residuals (Huber). `Adjustment` does the arithmetic on what is collected here.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drone.georef.camera import CameraError
-from drone.georef.errors import COUNT, Correction, Sigmas
+from drone.georef.errors import Correction, Sigmas
 from drone.georef.ground import Ground
 from drone.georef.locate import DEPRESSION_MIN_DEG, Locator
 from drone.georef.pose import Poses
@@ -119,6 +119,3 @@ def _of(picture: Picture, names: frozenset[str]) -> Picture | None:
     if not kept:
         return None
     return replace(picture, names=tuple(picture.names[k] for k in kept), rays=picture.rays[kept])
-
-
-assert COUNT == 7  # `drone.georef.adjust` asks for these, in this order
