@@ -83,6 +83,22 @@ def pose_at(buffer: Buffer, at_s: float, mount: Mount, heights: Heights, datum: 
     return pose, sample
 
 
+def fastest_turn(buffer: Buffer, at_s: float, mount: Mount, within_s: float) -> Array:
+    """(3,) rad/s, north, east, down: the fastest mean turn from a moment to any known one `within_s` of it.
+
+    A turn that begins just after the moment is none at the moment; to a clock that is that wrong it is one."""
+    here = view(buffer.at(at_s), mount)
+    fastest = np.zeros(3)
+    for share in (-1.0, -0.5, 0.5, 1.0):
+        step = share * max(within_s, MOTION_STEP_S)
+        try:
+            turn = (view(buffer.at(at_s + step), mount) * here.inv()).as_rotvec() / step
+        except Gap:  # the recording's edge: the other side tells
+            continue
+        fastest = max(fastest, np.asarray(turn, np.float64), key=lambda v: float(np.linalg.norm(v)))
+    return fastest
+
+
 def _place(
     sample: Telemetry, mount: Mount, heights: Heights, datum: HeightDatum
 ) -> tuple[tuple[float, float, float], Rotation]:

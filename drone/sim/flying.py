@@ -72,10 +72,10 @@ class Flying:
         self.world = World(self, copter, weather, seed)
         self.frames = 0
         self._copter, self._street, self._second, self._report = copter, street, second, report
-        self._waiting = Waiting(eye.counts)
+        self._sigmas = Sigmas(time_s=max(video.lag_sigma_s, Sigmas().time_s))
+        self._waiting = Waiting(eye.counts, ahead_s=2 * self._sigmas.time_s)
         self._late: list[tuple[float, Frame]] = []
         self._next_s = 0.0
-        self._sigmas = Sigmas(time_s=max(video.lag_sigma_s, Sigmas().time_s))
 
     def run(self) -> bool | Refusal:
         """Fly to the end; then what is still open is answered and stored."""
