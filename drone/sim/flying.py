@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from detectors.types import Image
-from drone.autopilot.air import Phase
+from drone.aloft import EYES_OPEN
 from drone.autopilot.flight import Flight, Options
 from drone.autopilot.live import Live
 from drone.autopilot.prepare import Plan
@@ -26,7 +26,6 @@ from edge.sim.scene import Seen
 
 FLIGHT_S_MAX = 900.0
 FAIR = Weather(delay=(0.01, 0.05))
-EYES_OPEN = frozenset({Phase.FLYING, Phase.LOOKING})
 
 
 @dataclass(frozen=True)
