@@ -17,6 +17,7 @@ from detectors.types import Image
 from drone.aloft import HEARD_MAX, Aloft, Ears, Heard, Sight, Video
 from drone.autopilot.flight import Flight, Options
 from drone.autopilot.wire import Message, mav
+from drone.cli import app
 from drone.georef.camera import Intrinsics
 from drone.seeing.build import close
 from drone.seeing.eye import Eye
@@ -26,7 +27,6 @@ from drone.sim.vehicle import Settings, SimCopter
 from drone.sim.world import FOV_DEG
 from edge.watch.camera import Camera
 from edge.watch.source import Source
-from zhuomu import app
 
 EVERY_S, LATE_S = 0.5, 0.3
 
@@ -151,6 +151,6 @@ def test_an_eye_that_cannot_be_opened_is_one_line_before_anything_flies(
     plan = tmp_path / "plan.json"
     plan.write_text('[{"seq":0,"frame":3,"command":22,"z":15},{"seq":1,"frame":3,"command":16,"x":1,"y":1,"z":15}]')
     told = CliRunner().invoke(
-        app, ["drone", "fly", "--link", "udpin:127.0.0.1:0", "--plan", str(plan), "--video", "x.mp4", *options]
+        app, ["fly", "--link", "udpin:127.0.0.1:0", "--plan", str(plan), "--video", "x.mp4", *options]
     )
     assert told.exit_code == 2 and words in told.stderr and told.stderr.count("\n") == 1, told.stderr

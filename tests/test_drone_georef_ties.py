@@ -16,7 +16,7 @@ from drone.georef.ties import Look, Ties
 from drone.telemetry.buffer import Buffer
 
 LAWN = bench.Truth(60.0, 70.0, 0.0, 8.0, 0.0, -45.0, 0.5, leg_s=20.0)
-ENDS = 120.0
+ENDS = 80.0
 
 
 def flown(truth: bench.Truth, error: bench.Noise, seed: int, **less: Any) -> tuple[Ties, Locator]:
@@ -47,7 +47,7 @@ def test_yaw_bias_and_time_skew_are_found_without_any_known_place_though_one_mat
 def test_the_estimates_own_covariance_is_what_it_is_wrong_by() -> None:
     """Over flights, yaw, pitch, height and time together: chi-squared of four degrees of freedom has a mean of 4."""
     surprises = list[float]()
-    for seed in range(8):
+    for seed in range(4):
         error = bench.drawn(np.random.default_rng([3, seed]), bench.CONSUMER.lasting)[0]
         found = flown(LAWN, error, seed)[0].estimate()
         assert found.lasting is not None
@@ -60,8 +60,9 @@ def test_the_estimates_own_covariance_is_what_it_is_wrong_by() -> None:
 
 def test_a_flight_that_hovers_determines_nothing_and_keeps_what_was_stated() -> None:
     ties, _ = flown(replace(LAWN, speed_m_s=0.0, leg_s=float("inf")), bench.Noise(yaw=1.0), 5)
-    with pytest.raises(NotPlaced, match="not determined|too few tie points"):
+    with pytest.raises(NotPlaced) as refused:
         ties.estimate()
+    assert refused.value.reason == "not determined" and "of each sigma" in str(refused.value)
 
 
 def test_ties_that_contradict_the_telemetry_are_refused() -> None:
@@ -72,8 +73,9 @@ def test_ties_that_contradict_the_telemetry_are_refused() -> None:
     print_at = rng.uniform(300, 800, (10, 2))
     for at_s in np.arange(2.0, 18.0, 1.0).tolist():
         ties.add(locator, at_s, [Look(f"p{n}", 500 + x, y, 1.5) for n, (x, y) in enumerate(print_at.tolist())])
-    with pytest.raises(NotPlaced, match="disagree"):
+    with pytest.raises(NotPlaced) as refused:
         ties.estimate()
+    assert refused.value.reason == "tie points disagree"
 
 
 def test_too_few_ties_are_refused_with_what_is_there() -> None:

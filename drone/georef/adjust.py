@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -22,12 +23,15 @@ HUBER = 2.0
 STEP = 0.2  # of a sigma, for differences
 HEIGHT_SIGMA_M = 0.4  # of a tie over the ground: kerbs, tables, cars
 WEIGHT_MIN = 1e-3
-MISFIT_MAX = 3.0
+MISFIT_MAX = 2.0
+FAR = 5.0  # sigmas: no step goes farther
+CHI2_999 = 24.32  # seven degrees of freedom
 LEARNT = 0.75  # an error is determined where less than so much of its sigma is left
 SHARED = COUNT + 1  # the lasting errors, then the height of the ground
 
 Array = NDArray[np.float64]
-Part = tuple[Array, NDArray[np.intp], Array, Array]  # of a picture: design matrix, its columns, offsets, covariance
+# Of a picture: design matrix, its columns, offsets, covariance, and each look's own part of it.
+Part = tuple[Array, NDArray[np.intp], Array, Array, Array]
 
 
 class Adjustment:
@@ -53,11 +57,16 @@ class Adjustment:
         """Raises NotPlaced where the looks do not agree, or determine nothing."""
         errors, shared = np.zeros(COUNT), np.eye(SHARED)
         misfit = 1.0
-        for _ in range(ROUNDS):
-            errors, shared, misfit = self._round(errors)
-        if misfit > MISFIT_MAX:
+        try:
+            for _ in range(ROUNDS):
+                errors, shared, misfit = self._round(np.clip(errors, -FAR, FAR))
+        except NotPlaced as refusal:
+            raise NotPlaced("tie points disagree", f"{refusal} under what they would have it be") from None
+        far = float(errors @ errors)
+        if misfit > MISFIT_MAX or far > CHI2_999:
             words = f"they miss each other by {misfit:.1f} times what the sensors are said to be wrong by"
-            raise NotPlaced("tie points disagree", f"{words}: a hilly ground, a wrong lens or wrong times")
+            more = f"and want them {math.sqrt(far):.1f} sigmas off: a hilly ground, a wrong lens or wrong times"
+            raise NotPlaced("tie points disagree", f"{words}, {more}")
         left = np.sqrt(np.diag(shared))[:COUNT]
         if not (left < LEARNT).any():
             told = ", ".join(f"{name} {share:.0%}" for name, share in zip(ERRORS, left, strict=True))
@@ -76,12 +85,13 @@ class Adjustment:
         parts = list[Part]()
         for block in self._blocks:
             rows, columns = self._rows(slopes[block], self._tie[block])
-            spread = self._spread(slopes[block], pixels[block], self._weights[block])
+            own = np.einsum("nka,nkb->nab", pixels[block], pixels[block]) + np.eye(2) * 1e-6
+            spread = _spread(slopes[block] * np.sqrt(self._fresh)[:, None], own, self._weights[block])
             off: Array = spots[block].ravel() - slopes[block].transpose(0, 2, 1).reshape(-1, SHARED) @ start
             told = np.linalg.solve(spread, np.column_stack([rows, off]))
             normal[np.ix_(columns, columns)] += rows.T @ told[:, :-1]
             right[columns] -= rows.T @ told[:, -1]
-            parts.append((rows, columns, off, spread))
+            parts.append((rows, columns, off, spread, own))
         prior = np.concatenate([np.ones(SHARED), np.tile([1e-8, 1e-8, HEIGHT_SIGMA_M**-2], self._ties)])
         normal[np.diag_indices(size)] += prior
         unknown = np.asarray(np.linalg.solve(normal, right), np.float64)
@@ -128,27 +138,30 @@ class Adjustment:
         columns = np.concatenate([np.arange(SHARED), (SHARED + 3 * known[:, None] + np.arange(3)).ravel()])
         return rows, columns
 
-    def _spread(self, slopes: Array, pixels: Array, weights: Array) -> Array:
-        """(2N, 2N) covariance of what is new in a picture: its pose's jitter, shared by all looks, and each pixel."""
-        jitter = slopes.transpose(0, 2, 1).reshape(-1, SHARED) * np.sqrt(self._fresh)
-        spread: Array = jitter @ jitter.T
-        own = np.einsum("nka,nkb->nab", pixels, pixels) / weights[:, None, None] + np.eye(2) * 1e-6
-        for k, block in enumerate(own):
-            spread[2 * k : 2 * k + 2, 2 * k : 2 * k + 2] += block
-        return spread
-
     def _judge(self, parts: Sequence[Part], unknown: Array) -> float:
         """New weights from each look's leave-one-out residual in its picture; the misfit of all, as weighted."""
         square, count = 0.0, 0
-        for block, (rows, columns, off, spread) in zip(self._blocks, parts, strict=True):
+        for block, (rows, columns, off, spread, own) in zip(self._blocks, parts, strict=True):
             left = rows @ unknown[columns] + off
             inverse = np.linalg.inv(spread)
             told = inverse @ left
             square, count = square + float(left @ told), count + len(left)
-            for k in range(len(left) // 2):
+            for k in range(len(own)):
                 pair = slice(2 * k, 2 * k + 2)
-                alone = float(told[pair] @ np.linalg.solve(inverse[pair, pair], told[pair]))
-                size = np.sqrt(alone * self._weights[block.start + k])  # as if it had full weight
+                alone = np.linalg.inv(inverse[pair, pair])  # covariance of this look's miss, told by the others
+                miss = alone @ told[pair]
+                whole = alone + own[k] * (1.0 - 1.0 / self._weights[block.start + k])  # as if it had full weight
+                size = math.sqrt(float(miss @ np.linalg.solve(whole, miss)))
                 self._weights[block.start + k] = max(min(1.0, (HUBER / max(size, 1e-9)) ** 2), WEIGHT_MIN)
         free = max(count - 2 * self._ties, 1)
         return float(np.sqrt(square / free))
+
+
+def _spread(jitter: Array, own: Array, weights: Array) -> Array:
+    """(2N, 2N) covariance of what is new in a picture: its pose's jitter (N, 8, 2), shared by all looks, and each
+    look's own (N, 2, 2) by its weight."""
+    flat = jitter.transpose(0, 2, 1).reshape(-1, jitter.shape[1])
+    spread: Array = flat @ flat.T
+    for k, block in enumerate(own / weights[:, None, None]):
+        spread[2 * k : 2 * k + 2, 2 * k : 2 * k + 2] += block
+    return spread

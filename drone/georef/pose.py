@@ -66,13 +66,18 @@ class Poses:
         return to_places(shift, self.origins), np.column_stack([ned[:, 1], ned[:, 0], -ned[:, 2]])
 
 
-def pose_at(buffer: Buffer, at_s: float, mount: Mount, heights: Heights, datum: HeightDatum) -> tuple[Poses, Telemetry]:
-    """The pose at one moment, with its motion from the telemetry just before and after. Raises NotPlaced, Gap."""
+def pose_at(
+    buffer: Buffer,
+    at_s: float,
+    mount: Mount,
+    heights: Heights,
+    datum: HeightDatum,
+    step_s: float = MOTION_STEP_S,
+) -> tuple[Poses, Telemetry]:
+    """The pose at one moment, with its motion from the telemetry `step_s` before and after. Raises NotPlaced, Gap."""
     sample = buffer.at(at_s)
     here, turned = _place(sample, mount, heights, datum)
-    (before, t0), (after, t1) = (
-        _beside(buffer, at_s, step, mount, heights, datum) for step in (-MOTION_STEP_S, MOTION_STEP_S)
-    )
+    (before, t0), (after, t1) = (_beside(buffer, at_s, step, mount, heights, datum) for step in (-step_s, step_s))
     span = t1 - t0
     if span <= 0:
         raise Gap(f"motion at {at_s:.3f} s: a single sample tells no motion")

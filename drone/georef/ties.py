@@ -9,6 +9,7 @@ leave-one-out residuals (Huber). `Adjustment` does the arithmetic on what is col
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -16,17 +17,19 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from drone.georef.camera import CameraError
-from drone.georef.errors import Correction, Sigmas
+from drone.georef.camera import CameraError, Intrinsics
+from drone.georef.errors import COUNT, Correction, Sigmas
 from drone.georef.ground import Ground
 from drone.georef.locate import DEPRESSION_MIN_DEG, Locator
-from drone.georef.pose import Poses
+from drone.georef.pose import Poses, pose_at
 from drone.georef.refusal import NotPlaced
+from drone.telemetry.buffer import Gap
 
 PICTURES_MAX = 80
 IN_A_PICTURE_MAX = 16
 PICTURES_MIN = 4
 TIES_MIN = 6
+MOTION_S = 1.0  # telemetry's jitter over a tenth of a second looks like metres a second
 
 Array = NDArray[np.float64]
 
@@ -48,7 +51,6 @@ class Picture:
     names: tuple[str, ...]
     pose: Poses
     rays: Array
-    sigmas: Sigmas
 
 
 class Ties:
@@ -64,26 +66,21 @@ class Ties:
         """One picture's looks at a moment of the telemetry's clock; whether any was kept. The locator's correction
         plays no part."""
         given = list(looks)[:IN_A_PICTURE_MAX]
-        fresh = replace(locator, correction=Correction())
-        names, rays = list[str](), list[Array]()
-        pose: Poses | None = None
-        for look in given:
-            try:
-                spot, pose = fresh.locate_with_pose(at_s, look.x, look.y, look.sigma_px)
-                s = look.sigma_px
-                found = locator.camera.rays([(look.x, look.y), (look.x + s, look.y), (look.x, look.y + s)])
-            except (NotPlaced, CameraError):
-                self.dropped += 1
-                continue
-            if spot.depression_deg < DEPRESSION_MIN_DEG + 3:  # an estimate may turn it a little
-                self.dropped += 1
-                continue
-            names.append(look.name)
-            rays.append(found)
-        if pose is None or not names:
+        ground = locator.ground
+        try:
+            pose, sample = pose_at(locator.buffer, at_s, locator.mount, locator.heights, ground.datum, MOTION_S)
+        except (Gap, NotPlaced):
+            self.dropped += len(given)
             return False
-        self.ground, self.sigmas = locator.ground, locator.sigmas
-        self.pictures.append(Picture(tuple(names), pose, np.array(rays), locator.sigmas))
+        seen = [(look.name, rays) for look in given if (rays := _rays(locator.camera, look)) is not None]
+        if seen:
+            steep = _steep(pose, np.array([rays[0] for _, rays in seen]))
+            seen = [one for one, enough in zip(seen, steep, strict=True) if enough]
+        self.dropped += len(given) - len(seen)
+        if not seen:
+            return False
+        self.ground, self.sigmas = ground, locator.sigmas.of_fix(sample.fix)
+        self.pictures.append(Picture(tuple(name for name, _ in seen), pose, np.array([rays for _, rays in seen])))
         return True
 
     def estimate(self) -> Correction:
@@ -101,6 +98,22 @@ class Ties:
             words = f"{len(counted)} of {TIES_MIN} ties in {len(pictures)} of {PICTURES_MIN} pictures"
             raise NotPlaced("too few tie points", f"{words}; fly lines that overlap")
         return Adjustment(pictures, self.ground, self.sigmas).solve(self.dropped)
+
+
+def _rays(camera: Intrinsics, look: Look) -> Array | None:
+    """(3, 3) the pixel's ray, and those one sigma to the right and down; None outside the lens model."""
+    s = look.sigma_px
+    try:
+        return camera.rays([(look.x, look.y), (look.x + s, look.y), (look.x, look.y + s)])
+    except CameraError:
+        return None
+
+
+def _steep(pose: Poses, rays: Array) -> list[bool]:
+    """Whether each ray goes down steeply enough, an estimate that turns it a little included."""
+    _, cast = pose.repeat(len(rays)).cast(rays, np.zeros((len(rays), COUNT)))
+    steep: list[bool] = (cast[:, 2] < -math.sin(math.radians(DEPRESSION_MIN_DEG + 5))).tolist()
+    return steep
 
 
 def seen_twice(pictures: Iterable[Picture]) -> frozenset[str]:

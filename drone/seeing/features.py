@@ -26,7 +26,8 @@ REPROJECTION_PX = 3.0
 RATIO = 0.8  # Lowe's
 GRID = 4  # of cells a side: ties are spread over the picture
 SIGMA_PX = 1.5
-STILL_PX, STILL_SHARE = 3.0, 0.05  # what stays at its pixel while the view moved by so much of its size is no ground
+STILL_PX = 3.0  # what stays at its pixel while the view moved by so much of its size, or turned, is no ground
+STILL_SHARE, STILL_DEG = 0.05, 3.0
 
 Array = NDArray[np.float64]
 
@@ -82,7 +83,9 @@ class Features:
         good = [p[0] for p in pairs if len(p) == 2 and p[0].distance < RATIO * p[1].distance]
         if len(good) < INLIERS_MIN:
             return
-        if float(np.hypot(*(now.centre - other.centre))) > STILL_SHARE * now.reach_m:  # dirt and print on the picture
+        turned = abs((now.heading_deg - other.heading_deg + 180) % 360 - 180)
+        moved = float(np.hypot(*(now.centre - other.centre))) / max(now.reach_m, 1e-6)
+        if moved > STILL_SHARE or turned > STILL_DEG:  # dirt and print on the picture stay
             good = [m for m in good if np.hypot(*(now.pixels[m.queryIdx] - other.pixels[m.trainIdx])) > STILL_PX]
         if len(good) < INLIERS_MIN:
             self._counts["tie_matches_refused"] += 1

@@ -44,6 +44,9 @@ class InFlight:
     def take(self, image: Image, at_s: float, locator: Locator, things: Iterable[Look]) -> Correction | None:
         """One frame and the things that the memory knows in it; a new correction when there is one. locator: its own
         correction plays no part."""
+        if locator.ground.step_m is not None:
+            self.why_not = "over a terrain model nothing is estimated in flight; give a flat ground to have it"
+            return None
         if at_s < self._next_s - 3600.0:  # another clock: the vehicle has rebooted
             self._next_s = at_s
         if at_s < self._next_s:
