@@ -1,6 +1,7 @@
 """An eye on a live flight: the link's own messages and a served clip become candidates, and no trouble of the video is
 the flight's."""
 
+import socket
 import time
 from collections.abc import Iterator
 from datetime import timedelta
@@ -150,7 +151,8 @@ def test_an_eye_that_cannot_be_opened_is_one_line_before_anything_flies(
     monkeypatch.chdir(tmp_path)
     plan = tmp_path / "plan.json"
     plan.write_text('[{"seq":0,"frame":3,"command":22,"z":15},{"seq":1,"frame":3,"command":16,"x":1,"y":1,"z":15}]')
-    told = CliRunner().invoke(
-        app, ["fly", "--link", "udpin:127.0.0.1:0", "--plan", str(plan), "--video", "x.mp4", *options]
-    )
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
+        free.bind(("127.0.0.1", 0))
+        link = f"udpin:127.0.0.1:{free.getsockname()[1]}"
+    told = CliRunner().invoke(app, ["fly", "--link", link, "--plan", str(plan), "--video", "x.mp4", *options])
     assert told.exit_code == 2 and words in told.stderr and told.stderr.count("\n") == 1, told.stderr
