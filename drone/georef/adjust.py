@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drone.georef.errors import COUNT, Correction, Sigmas
-from drone.georef.geodesy import to_metres
+from drone.georef.geodesy import to_metres, to_places
 from drone.georef.ground import Ground, meet
 from drone.georef.pose import ERRORS, Poses
 from drone.georef.refusal import NotPlaced
@@ -52,6 +52,7 @@ class Adjustment:
         self._anchor = self._poses.origins[0]
         self._fresh = np.concatenate([np.diag(sigmas.fresh), [0.0]]) / np.concatenate([self._scale**2, [1.0]])
         self._weights = np.ones(len(names))
+        self._places: Array | None = None
 
     def solve(self, dropped: int = 0) -> Correction:
         """Raises NotPlaced where the looks do not agree, or determine nothing."""
@@ -95,6 +96,7 @@ class Adjustment:
         prior = np.concatenate([np.ones(SHARED), np.tile([1e-8, 1e-8, HEIGHT_SIGMA_M**-2], self._ties)])
         normal[np.diag_indices(size)] += prior
         unknown = np.asarray(np.linalg.solve(normal, right), np.float64)
+        self._places = unknown[SHARED:].reshape(-1, 3)
         misfit = self._judge(parts, unknown)
         spread_all = np.asarray(np.linalg.inv(normal)[:SHARED, :SHARED], np.float64)
         if misfit > 1.0:  # looks that agree less than stated teach less than stated
@@ -104,19 +106,34 @@ class Adjustment:
 
     def _linear(self, errors: Array) -> tuple[Array, Array, Array]:
         """(N, 2) where looks lie under these errors; (N, 8, 2) metres a sigma of what is shared; (N, 2, 2) metres a
-        sigma of the pixel to the right and down."""
+        sigma of the pixel to the right and down.
+
+        Slopes are those towards the ties' estimated places. Taken towards the looks themselves they would carry the
+        looks' noise, and whatever pulls all looks together, a lower height most of all, would seem to be the truth."""
         base = errors * self._scale
         here = self._spots(self._rays[:, 0], base)
+        rays = self._rays[:, 0] if self._places is None else self._towards(self._places, base)
+        aim = here if self._places is None else self._spots(rays, base)
         slopes = np.zeros((len(here), SHARED, 2))
         for k in range(COUNT):
             step = np.zeros(COUNT)
             step[k] = STEP * self._scale[k]
-            ahead, behind = self._spots(self._rays[:, 0], base + step), self._spots(self._rays[:, 0], base - step)
+            ahead, behind = self._spots(rays, base + step), self._spots(rays, base - step)
             slopes[:, k] = (ahead - behind) / (2 * STEP)
-        lift = self._spots(self._rays[:, 0], base, 0.5) - self._spots(self._rays[:, 0], base, -0.5)
+        lift = self._spots(rays, base, 0.5) - self._spots(rays, base, -0.5)
         slopes[:, COUNT] = lift * self._ground.sigma_m
-        pixels = np.stack([self._spots(self._rays[:, k], base) - here for k in (1, 2)], axis=1)
+        aside = [self._rays[:, k] - self._rays[:, 0] for k in (1, 2)]
+        pixels = np.stack([self._spots(_unit(rays + off), base) - aim for off in aside], axis=1)
         return here, slopes, pixels
+
+    def _towards(self, places: Array, errors: Array) -> Array:
+        """(N, 3) rays in camera axes to the ties' places (T, 3) as they are estimated."""
+        flat = np.column_stack([places[:, :2], np.zeros(len(places))])
+        spots = to_places(flat, np.tile([[self._anchor[0], self._anchor[1], 0.0]], (len(places), 1)))
+        spots[:, 2] = self._ground.height_m(spots[:, 0], spots[:, 1]) + places[:, 2]
+        every = np.tile(errors, (len(self._tie), 1))
+        origins, _ = self._poses.cast(self._rays[:, 0], every)
+        return self._poses.uncast(to_metres(spots[self._tie], origins), every)
 
     def _spots(self, rays: Array, errors: Array, lift_m: float = 0.0) -> Array:
         """(N, 2) east, north of the first picture's camera in m. Raises NotPlaced."""
@@ -155,6 +172,11 @@ class Adjustment:
                 self._weights[block.start + k] = max(min(1.0, (HUBER / max(size, 1e-9)) ** 2), WEIGHT_MIN)
         free = max(count - 2 * self._ties, 1)
         return float(np.sqrt(square / free))
+
+
+def _unit(rays: Array) -> Array:
+    found: Array = rays / np.linalg.norm(rays, axis=1, keepdims=True)
+    return found
 
 
 def _spread(jitter: Array, own: Array, weights: Array) -> Array:

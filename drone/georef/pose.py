@@ -65,6 +65,18 @@ class Poses:
         shift = np.column_stack([east + moved[:, 1], north + moved[:, 0], up - moved[:, 2]])
         return to_places(shift, self.origins), np.column_stack([ned[:, 1], ned[:, 0], -ned[:, 2]])
 
+    def uncast(self, east_north_up: Array, errors: Array) -> Array:
+        """(N, 3) directions in east, north, up, (N, 7) errors -> (N, 3) rays in camera axes: `cast` backwards."""
+        yaw, pitch, roll, _, _, _, time = errors.T
+        ned = np.column_stack([east_north_up[:, 1], east_north_up[:, 0], -east_north_up[:, 2]])
+        ned = Rotation.from_euler("Z", yaw[:, None]).inv().apply(ned)
+        ned = Rotation.from_rotvec(self.turns * time[:, None]).inv().apply(ned)
+        own = np.einsum("nji,nj->ni", self.rotations, ned)
+        own = Rotation.from_euler("YX", np.column_stack([pitch, roll])).inv().apply(own)
+        rays = CAMERA.inv().apply(own)
+        unit: Array = rays / np.linalg.norm(rays, axis=1, keepdims=True)
+        return unit
+
 
 def pose_at(
     buffer: Buffer,
