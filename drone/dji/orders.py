@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from drone.dji.calls import Answer, CallsFull
 from drone.dji.control import Order, Resolve, Told
 from drone.dji.dock import Dock
-from drone.dji.order import OrderError, live_data, model_of, prepare_data, video_of
+from drone.dji.order import OrderError, live_data, model_of, prepare_data, shown, video_of
 from drone.dji.requests import Resource
 from drone.dji.store import StoreError
 from drone.dji.task import BEGUN, State, Task, said
@@ -116,12 +116,12 @@ def _home(service: Service, order: Order, resolve: Resolve) -> None:
 def _live(service: Service, order: Order, resolve: Resolve) -> None:
     dock = _dock(service, order)
     video = video_of(order.video, dock.osd.live_capacity, dock.own, dock.sn)
-    data = live_data(video, service.settings.whip, order.quality)
+    data = live_data(video, service.settings.whip, order.quality, service.live_token)
 
     def done(answer: Answer) -> None:
         if answer.result == 0:
-            dock.live[video] = data["url"]
-        resolve(_told(answer) | {"video": video, "url": data["url"]})
+            dock.live[video] = shown(data["url"])
+        resolve(_told(answer) | {"video": video, "url": shown(data["url"])})
 
     dock.ask("live_start_push", data, done)
 
