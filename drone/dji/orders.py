@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from drone.dji.calls import Answer, CallsFull, Done
 from drone.dji.control import Order, Resolve, Told
 from drone.dji.dock import Dock
-from drone.dji.order import OrderError, live_data, model_of, prepare_data, video_of
+from drone.dji.order import OrderError, live_data, model_of, prepare_data, shown, video_of
 from drone.dji.requests import Resource
 from drone.dji.store import StoreError
 from drone.dji.task import BEGUN, State, Task, said
@@ -122,12 +122,12 @@ def _live(service: Service, order: Order, resolve: Resolve) -> None:
     was live elsewhere. Either way it is stopped and started once more, so that the picture goes to our URL."""
     dock = _dock(service, order)
     video = video_of(order.video, dock.osd.live_capacity, dock.own, dock.sn)
-    data = live_data(video, service.settings.whip, order.quality)
+    data = live_data(video, service.settings.whip, order.quality, service.live_token)
 
     def done(answer: Answer) -> None:
         if answer.result == 0:
-            dock.live[video] = data["url"]
-        resolve(_told(answer) | {"video": video, "url": data["url"]})
+            dock.live[video] = shown(data["url"])
+        resolve(_told(answer) | {"video": video, "url": shown(data["url"])})
 
     def started_anew(answer: Answer) -> None:
         done(replace(answer, result=0) if answer.result == LIVE_ALREADY else answer)  # it was stopped: this is ours
