@@ -14,6 +14,7 @@ import structlog
 from detectors import Detections
 from edge.kiosk.config import CameraSettings, ground_of
 from edge.kiosk.hard import is_grey
+from edge.kiosk.store import Within
 from edge.kiosk.tools import Tools
 from edge.link import OutboxFull
 from edge.watch.before import BeforePictures
@@ -133,9 +134,7 @@ class Filing:
         spot.state = "gone" if spot.state == "gone" else "filed"
         spot.candidate_id = candidate.candidate_id
         try:
-            self._tools.link.send(
-                candidate, *pictures, within=self._tools.sightings.filing(candidate, self._tools.store.saving(spot))
-            )
+            self._tools.link.send(candidate, *pictures, within=self._with(candidate, spot, proved))
         except (OutboxFull, sqlite3.Error):
             spot.state, spot.candidate_id = before
             raise
@@ -145,6 +144,19 @@ class Filing:
         if self._tools.hard is not None:
             self._tools.hard.filed(candidate, pictures, due.found)
         log.info("candidate", camera=self.camera.name, case_class=spot.case_class, why=due.why)
+
+    def _with(self, candidate: Candidate, spot: Spot, proved: Proved) -> Within:
+        """What is stored in the candidate's own transaction."""
+        within = self._tools.sightings.filing(candidate, self._tools.store.saving(spot))
+        if self._tools.sending is None or not proved.large:
+            return within
+        waits = self._tools.sending.queue.adding(candidate.candidate_id, proved.large)
+
+        def both(conn: sqlite3.Connection) -> None:
+            within(conn)
+            waits(conn)
+
+        return both
 
     def _candidate(self, spot: Spot, decision: Decision, image: Image) -> Candidate:
         assert decision.rule is not None
