@@ -39,6 +39,8 @@ from gateway.phone import add_phone
 from gateway.ports import listen
 from gateway.registry import city, standard
 from gateway.retention import Retention
+from gateway.s3 import Bucket
+from gateway.s3_store import S3Store
 from gateway.schema import open_database
 from gateway.server import Server, ready_line
 from gateway.settings import GatewaySettings
@@ -63,14 +65,13 @@ class Gateway:
     """Builds the parts and owns their threads. A thread that dies takes the process with it, to be started again."""
 
     def __init__(self, settings: GatewaySettings) -> None:
-        data = Path(settings.data)
         self.settings = settings
         self.counters = Counters()
         self.failed = False
         self.stopping = False
         self.targets = settings.all_targets()
         self.database = open_database(settings.url())
-        self.pictures = EvidenceStore(data / "evidence", settings.evidence_bytes_max)
+        self.pictures = self._pictures(settings)
         self.registry = httpx.Client(
             base_url=settings.embedded_url() or settings.registry_url, timeout=TIMEOUT_S, trust_env=False
         )
@@ -83,6 +84,16 @@ class Gateway:
             for name, run in self._runs().items()
         ]
         self.on_failure: Callable[[], None] = lambda: None
+
+    def _pictures(self, s: GatewaySettings) -> EvidenceStore:
+        """On the disk, or behind it in a bucket. Raises SettingsError."""
+        root = Path(s.data) / "evidence"
+        if not s.s3.endpoint:
+            return EvidenceStore(root, s.evidence_bytes_max)
+        if not s.s3.bucket:
+            raise SettingsError("[s3] endpoint without bucket: name the bucket, which must be there already")
+        bucket = Bucket(s.s3, utc_now)
+        return S3Store(root, s.evidence_bytes_max, bucket, s.s3.spool_bytes_max, self.counters)
 
     def _connection(self, s: GatewaySettings) -> Connection:
         line: dict[str, Any] = {"on_message": self._incoming, "backoff_max_s": BACKOFF_S_MAX}
@@ -153,6 +164,8 @@ class Gateway:
         """Threads by name."""
         runs = {"intake": self.intake.run, "down": self.sender.run, "retention": self.retention.run}
         runs |= {"duty": self.duty.run, "sync": self.speaker.run}
+        if isinstance(self.pictures, S3Store):
+            runs["s3"] = self.pictures.run
         if self.settings.embedded_url():
             runs["mirror"] = self.mirror.run
         runs |= {f"forward-{forwarder.target.name}": forwarder.run for forwarder in self.forwarders}
@@ -162,7 +175,7 @@ class Gateway:
         """What stops the threads but the intake's."""
         ways = [*(f.stop for f in self.forwarders), *(f.stop for f in self.followers.values())]
         ours = [self.mirror.stop, self.sender.stop, self.speaker.stop, self.retention.stop, self.duty.stop]
-        return [*ways, *ours]
+        return [*ways, *ours, *([self.pictures.stop] if isinstance(self.pictures, S3Store) else [])]
 
     def is_up(self) -> bool:
         """Whether the broker can be reached."""
