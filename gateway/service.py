@@ -14,8 +14,9 @@ from fastapi import FastAPI
 
 from edge.link.mqtt import Connection, Group, Incoming
 from edge.link.settings import SettingsError
+from edge.link.spans import open_spans
 from edge.wire import encode, topic, up_filter
-from gateway import api, api_map, fleet_api, health, hooks, looking, regroup_api, secrets_file, tus
+from gateway import api, api_map, fleet_api, health, hooks, looking, regroup_api, secrets_file, tracing, tus
 from gateway.counters import Counters
 from gateway.devices import door, hook, shut
 from gateway.devices.ca import CaUnusable
@@ -72,6 +73,7 @@ class Gateway:
         self.targets = settings.all_targets()
         self.database = open_database(settings.url())
         self.pictures = self._pictures(settings)
+        self.spans = open_spans(settings.trace, "zhuomu-gateway", settings.client_id, self.counters.add)
         self.registry = httpx.Client(
             base_url=settings.embedded_url() or settings.registry_url, timeout=TIMEOUT_S, trust_env=False
         )
@@ -140,6 +142,7 @@ class Gateway:
                 utc_now,
                 s.forward_workers,
                 may=self.duty.may(f"forward-{target.name}"),
+                spans=self.spans,
             )
             for target, way in made
         ]
@@ -201,6 +204,7 @@ class Gateway:
         for thread in self._threads:
             thread.join(max(0.0, deadline - time.monotonic()))
         self.connection.stop(1.0)
+        self.spans.stop()
         self.registry.close()
         self.database.close()
 
@@ -225,6 +229,8 @@ class Gateway:
 
     def _committed(self, outcome: Outcome) -> None:
         self.metrics.committed(outcome)
+        for one in outcome.traced:
+            tracing.taken(self.spans, one, outcome.began_ns)
         if outcome.accepted:
             for forwarder in self.forwarders:
                 forwarder.wake()

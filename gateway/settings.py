@@ -5,6 +5,7 @@ from pathlib import Path
 import msgspec
 
 from edge.link.mqtt import Broker
+from edge.link.spans import TraceSettings
 from gateway.database import sqlite_url
 from gateway.devices.settings import IdentitySettings
 from gateway.people.settings import PeopleSettings
@@ -65,6 +66,7 @@ class GatewaySettings(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_
     console: bool = True
     phone_mqtt: str = "ws://{host}:9001"
     phone_areas: str = ""
+    trace: TraceSettings = TraceSettings()
     log_level: str = "info"
 
     def url(self) -> str:

@@ -8,6 +8,7 @@ from msgspec import Meta, Struct
 from edge.kiosk.gating import GateSettings
 from edge.kiosk.rulefile import load_rules as load_rules
 from edge.link import Broker, SettingsError, load
+from edge.link.spans import TraceSettings
 from edge.live.settings import CameraLive, LiveSettings
 from edge.watch.ground import Ground, NotCalibrated, Point
 from edge.watch.ring import CLIP_BYTES_MAX
@@ -115,6 +116,7 @@ class KioskSettings(Struct, frozen=True, forbid_unknown_fields=True):
     clip: ClipSettings = ClipSettings()
     live: LiveSettings = LiveSettings()
     upload: UploadSettings = UploadSettings()
+    trace: TraceSettings = TraceSettings()
     hard_bytes_max: Annotated[int, Meta(ge=0)] = 256 * 1024**2
     hard_per_hour_max: Annotated[int, Meta(ge=0)] = 6
     sightings_rows_max: Annotated[int, Meta(ge=0)] = 500_000

@@ -30,6 +30,7 @@ from edge.kiosk.store import KioskStore
 from edge.kiosk.tools import Tools
 from edge.kiosk.watcher import Watcher
 from edge.link import Limits, Link, Outbox, OutboxFull
+from edge.link.spans import open_spans
 from edge.watch.camera import Camera, Shot
 from edge.watch.evidence import EvidenceMaker, Sealed
 from edge.watch.source import NETWORK, Source, Transport, check
@@ -111,6 +112,7 @@ class Kiosk:
             rings=self._footage.rings,
             saw=self._onair.saw if self._onair else None,
             sending=self._sending,
+            spans=open_spans(settings.trace, "zhuomu-kiosk", settings.device),
         )
         self._tools.sightings.limits = SightingLimits(settings.sightings_rows_max, settings.sightings_days_max)
         origin = Origin(settings.device, detector.model_name, detector.model_sha256)
@@ -166,6 +168,7 @@ class Kiosk:
             **self._footage.counters(),
             **(self._onair.counters() if self._onair else {}),
             **(self._sending.counters() if self._sending else {}),
+            **self._tools.spans.counters(),
         }
 
     def _heal(self) -> None:
@@ -229,6 +232,7 @@ class Kiosk:
         if self._sending is not None:
             self._sending.stop()
         self.link.stop()
+        self._tools.spans.stop()
         self.outbox.close()
 
     def _asked(self, request: Verify) -> None:

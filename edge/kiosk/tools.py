@@ -11,6 +11,7 @@ from edge.kiosk.sending import Sending
 from edge.kiosk.sightings import SightingLog
 from edge.kiosk.store import KioskStore
 from edge.link import Link
+from edge.link.spans import NoSpans, Spans
 from edge.watch.camera import Shot
 from edge.watch.desk import Desk
 from edge.watch.evidence import EvidenceMaker
@@ -24,7 +25,8 @@ class Tools:
     """One of each for the whole kiosk. `desk`: where `evidence` is made, on a thread of its own; `hard`: pictures that
     people should look at, None where none are kept; `chain`: where evidence is recorded, None in tests of other things;
     `rings`: the last packets by camera name; `saw`: told what the network found in a camera's frame, and
-    whether it saw all of it; `sending`: where large evidence goes, None where nothing is uploaded."""
+    whether it saw all of it; `sending`: where large evidence goes, None where nothing is uploaded; `spans`: where
+    each candidate's step is told."""
 
     link: Link
     store: KioskStore
@@ -37,6 +39,7 @@ class Tools:
     rings: dict[str, PacketRing] = field(default_factory=dict)
     saw: Callable[[str, Shot, Detections, bool], None] | None = None
     sending: Sending | None = None
+    spans: Spans = field(default_factory=NoSpans)
     desk: Desk = field(init=False)
     prover: Prover = field(init=False)
     sightings: SightingLog = field(init=False)
