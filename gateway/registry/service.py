@@ -58,7 +58,7 @@ def run(settings: RegistrySettings) -> None:
     database.close()
     if door is not None:
         door.close()
-    log.info("registry.stopped")
+    log.info("registry.stopped", **spans.counters())
 
 
 def _office(
