@@ -14,8 +14,9 @@ from fastapi import FastAPI
 
 from edge.link.mqtt import Connection, Group, Incoming
 from edge.link.settings import SettingsError
-from edge.wire import topic, up_filter
-from gateway import api, api_map, fleet_api, health, hooks, looking, regroup_api, secrets_file, tus
+from edge.link.spans import open_spans
+from edge.wire import encode, topic, up_filter
+from gateway import api, api_map, fleet_api, health, hooks, looking, regroup_api, secrets_file, tracing, tus
 from gateway.counters import Counters
 from gateway.devices import door, hook, shut
 from gateway.devices.ca import CaUnusable
@@ -25,6 +26,7 @@ from gateway.down import Sender
 from gateway.evidence import EvidenceStore
 from gateway.follow import Follower
 from gateway.forwarder import Forwarder
+from gateway.grants import Grants
 from gateway.ingest import Intake
 from gateway.leases import Alone, Duty, Leases
 from gateway.lock import DataLock
@@ -38,6 +40,8 @@ from gateway.phone import add_phone
 from gateway.ports import listen
 from gateway.registry import city, standard
 from gateway.retention import Retention
+from gateway.s3 import Bucket
+from gateway.s3_store import S3Store
 from gateway.schema import open_database
 from gateway.server import Server, ready_line
 from gateway.settings import GatewaySettings
@@ -62,14 +66,14 @@ class Gateway:
     """Builds the parts and owns their threads. A thread that dies takes the process with it, to be started again."""
 
     def __init__(self, settings: GatewaySettings) -> None:
-        data = Path(settings.data)
         self.settings = settings
         self.counters = Counters()
         self.failed = False
         self.stopping = False
         self.targets = settings.all_targets()
         self.database = open_database(settings.url())
-        self.pictures = EvidenceStore(data / "evidence", settings.evidence_bytes_max)
+        self.pictures = self._pictures(settings)
+        self.spans = open_spans(settings.trace, "zhuomu-gateway", settings.client_id, self.counters.add)
         self.registry = httpx.Client(
             base_url=settings.embedded_url() or settings.registry_url, timeout=TIMEOUT_S, trust_env=False
         )
@@ -82,6 +86,16 @@ class Gateway:
             for name, run in self._runs().items()
         ]
         self.on_failure: Callable[[], None] = lambda: None
+
+    def _pictures(self, s: GatewaySettings) -> EvidenceStore:
+        """On the disk, or behind it in a bucket. Raises SettingsError."""
+        root = Path(s.data) / "evidence"
+        if not s.s3.endpoint:
+            return EvidenceStore(root, s.evidence_bytes_max)
+        if not s.s3.bucket:
+            raise SettingsError("[s3] endpoint without bucket: name the bucket, which must be there already")
+        bucket = Bucket(s.s3, utc_now)
+        return S3Store(root, s.evidence_bytes_max, bucket, s.s3.spool_bytes_max, self.counters)
 
     def _connection(self, s: GatewaySettings) -> Connection:
         line: dict[str, Any] = {"on_message": self._incoming, "backoff_max_s": BACKOFF_S_MAX}
@@ -105,6 +119,8 @@ class Gateway:
         doorman = Doorman(s.identity, s.rate_factor, self.database)
         doorman.on_lapsed = self._lapsed
         self.tokens = Tokens(self.database)
+        proof = s.identity.require or s.people.required
+        self.grants = Grants(self.database, s.uploads, doorman, self.counters, utc_now, proof)
         cutter, may = Cutter(s.broker), self.duty.may
         self.speaker = Speaker(self.database, self.connection, self.counters, utc_now, self.tokens, cutter, may("sync"))
         self.intake = Intake(s, store, self.counters, self.connection, self._committed, doorman)
@@ -126,6 +142,7 @@ class Gateway:
                 utc_now,
                 s.forward_workers,
                 may=self.duty.may(f"forward-{target.name}"),
+                spans=self.spans,
             )
             for target, way in made
         ]
@@ -150,6 +167,8 @@ class Gateway:
         """Threads by name."""
         runs = {"intake": self.intake.run, "down": self.sender.run, "retention": self.retention.run}
         runs |= {"duty": self.duty.run, "sync": self.speaker.run}
+        if isinstance(self.pictures, S3Store):
+            runs["s3"] = self.pictures.run
         if self.settings.embedded_url():
             runs["mirror"] = self.mirror.run
         runs |= {f"forward-{forwarder.target.name}": forwarder.run for forwarder in self.forwarders}
@@ -159,7 +178,7 @@ class Gateway:
         """What stops the threads but the intake's."""
         ways = [*(f.stop for f in self.forwarders), *(f.stop for f in self.followers.values())]
         ours = [self.mirror.stop, self.sender.stop, self.speaker.stop, self.retention.stop, self.duty.stop]
-        return [*ways, *ours]
+        return [*ways, *ours, *([self.pictures.stop] if isinstance(self.pictures, S3Store) else [])]
 
     def is_up(self) -> bool:
         """Whether the broker can be reached."""
@@ -185,6 +204,7 @@ class Gateway:
         for thread in self._threads:
             thread.join(max(0.0, deadline - time.monotonic()))
         self.connection.stop(1.0)
+        self.spans.stop()
         self.registry.close()
         self.database.close()
 
@@ -209,10 +229,15 @@ class Gateway:
 
     def _committed(self, outcome: Outcome) -> None:
         self.metrics.committed(outcome)
+        for one in outcome.traced:
+            tracing.taken(self.spans, one, outcome.began_ns)
         if outcome.accepted:
             for forwarder in self.forwarders:
                 forwarder.wake()
         self.speaker.photos(outcome.heard.photos)
+        for asked in outcome.heard.asked:
+            answer = encode(self.grants.answer(asked))
+            self.connection.publish(topic("down", asked.ask.device, "grant"), answer, 1)
         if outcome.heard.pulls or outcome.accepted or outcome.refused:
             self.speaker.hear(outcome.heard.pulls)
         if outcome.births:
@@ -267,7 +292,8 @@ def app_of(gateway: Gateway) -> FastAPI:
     fleet_api.add_fleet(app, gateway.database, data, gateway.settings.fleet_token, utc_now, news)
     regroup_api.add_regroup(app, gateway.database, utc_now, doors.person)
     uploads = Uploads(Path(gateway.settings.data) / "tus", gateway.settings.uploads, gateway.counters)
-    tus.add_uploads(app, tus.Door(gateway.database, gateway.pictures, uploads, gateway.counters, utc_now))
+    tus_door = tus.Door(gateway.database, gateway.pictures, uploads, gateway.counters, utc_now, gateway.grants)
+    tus.add_uploads(app, tus_door)
     hooks.add_hooks(app, gateway.database, gateway.targets, gateway.counters, utc_now, gateway.sender.wake.set)
     if s.console:
         from gateway.console import pages  # NiceGUI takes a second to import; a gateway without a page need not wait

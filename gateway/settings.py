@@ -5,9 +5,11 @@ from pathlib import Path
 import msgspec
 
 from edge.link.mqtt import Broker
+from edge.link.spans import TraceSettings
 from gateway.database import sqlite_url
 from gateway.devices.settings import IdentitySettings
 from gateway.people.settings import PeopleSettings
+from gateway.s3 import S3Settings
 from gateway.targets.settings import TargetSettings, check
 from gateway.uploads import Limits
 
@@ -38,6 +40,7 @@ class GatewaySettings(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_
     registry_url: str = "http://127.0.0.1:8081"
     evidence_bytes_max: int = 2048 * MIB
     uploads: Limits = Limits()
+    s3: S3Settings = S3Settings()
     batch_messages_max: int = 256
     batch_wait_ms: float = 20.0
     queue_messages_max: int = 20_000
@@ -63,6 +66,7 @@ class GatewaySettings(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_
     console: bool = True
     phone_mqtt: str = "ws://{host}:9001"
     phone_areas: str = ""
+    trace: TraceSettings = TraceSettings()
     log_level: str = "info"
 
     def url(self) -> str:

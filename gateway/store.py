@@ -1,5 +1,6 @@
 """One transaction per batch of messages: what is new is applied, what is not is only receipted again."""
 
+import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -20,6 +21,7 @@ from gateway.sync.uploads import Uploads
 from gateway.tables import messages
 from gateway.take import Identity, Taken
 from gateway.times import Clock, to_text
+from gateway.tracing import Traced
 
 REASON_MAX = 200
 WRITERS = 4  # pictures are on their way to the disk at the same time
@@ -44,6 +46,8 @@ class Outcome:
     births: set[str] = field(default_factory=set)
     there: set[str] = field(default_factory=set)  # had come up before the gateway did
     heard: intake.Heard = field(default_factory=intake.Heard)
+    traced: list[Traced] = field(default_factory=list)
+    began_ns: int = 0
     accepted: int = 0
     repeats: int = 0
     deferred: int = 0
@@ -80,7 +84,7 @@ class BatchStore:
 
     def commit(self, batch: Sequence[Taken], throttled: Iterable[str] = ()) -> Outcome:
         """All of a batch or nothing of it. Raises sqlalchemy.exc.DBAPIError when the database will not."""
-        outcome = Outcome()
+        outcome = Outcome(began_ns=time.time_ns())
         items = self._write_pictures(batch, outcome)
         self._write_pieces(items, outcome)
         with self._database.write() as tx:
@@ -191,6 +195,8 @@ class _Batch:
             raise item.error
         if isinstance(message, Candidate):
             placed = incidents.place(self.tx, self.bulk, message, item.incoming.payload, self.now)
+            if message.trace and not placed.known:
+                self.outcome.traced.append(Traced(message.trace, message.candidate_id, placed.incident_id))
             return ("" if placed.known else message.candidate_id), placed.incident_id
         if isinstance(message, Evidence):
             evidence.record(self.tx, message, self.now)

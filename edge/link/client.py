@@ -29,6 +29,7 @@ from edge.wire import (
     WireError,
     WrongSender,
     channel,
+    channel_of,
     decode,
     down_filter,
     encode,
@@ -130,6 +131,11 @@ class Link:
         seqs = self.outbox.put(*messages, within=within)
         self._wake.set()
         return seqs
+
+    def say(self, message: Message) -> bool:
+        """Send something that needs no receipt, now; False when there is no line."""
+        row = channel_of(message)
+        return self._connection.publish(topic("up", self.outbox.device, row.name), encode(message), row.qos)
 
     def drain(self, timeout_s: float) -> bool:
         """Wait until nothing is left in the outbox; False when the time is over."""

@@ -64,12 +64,14 @@ def outbox_left(folder: Path) -> int:
 
 
 def _kiosk(folder: Path, ports: Ports, views: list[View], rules: Path, model: Path | None) -> str:
+    rendered = any(view.zones for view in views)  # nobody's face is in the sample street's packets
     head = [
         f'device = "{DEVICE}"',
         f"data = {_quote(str(folder / 'kiosk'))}",
         f"rules = {_quote(str(rules))}",
         "gone_s = 30.0",
         f'[broker]\nhost = "{ports.mqtt_host}"\nport = {ports.mqtt}',
+        f'[upload]\nurl = "http://{HOST}:{ports.console}"\nclips = {"true" if rendered else "false"}',
     ]
     if model is not None:
         head.append(f"[model]\npath = {_quote(str(model))}")

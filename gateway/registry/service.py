@@ -7,6 +7,7 @@ import structlog
 from sqlalchemy.exc import OperationalError
 
 from edge.link.settings import SettingsError
+from edge.link.spans import open_spans
 from gateway.database import Database
 from gateway.ports import listen
 from gateway.registry import api, city, open311, standard, tables
@@ -41,7 +42,8 @@ def run(settings: RegistrySettings) -> None:
         database, table, rules(settings), frozenset(settings.auto_file), utc_now, places, policy, office
     )
     timers = Timers(registry, Rounds(registry, office) if office else None)
-    app = api.build(registry)
+    spans = open_spans(settings.trace, "zhuomu-registry")
+    app = api.build(registry, spans)
     # A citizen's report is always verified by a person (核实): the registry behind the door files nothing by itself.
     verified = Registry(database, table, rules(settings), frozenset(), utc_now, places, None, office)
     door = open311.open_door(app, settings.citizens, Path(settings.data), verified, table)
@@ -52,10 +54,11 @@ def run(settings: RegistrySettings) -> None:
     server.run()
     nightly.stop()
     timers.stop()
+    spans.stop()
     database.close()
     if door is not None:
         door.close()
-    log.info("registry.stopped")
+    log.info("registry.stopped", **spans.counters())
 
 
 def _office(

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import msgspec
 
+from edge.link.spans import TraceSettings
 from gateway.database import sqlite_url
 from gateway.registry.trust.policy import Policy
 
@@ -38,6 +39,7 @@ class RegistrySettings(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown
     feed_back_by_person: bool = False
     duty: str = ""  # the duty plan (TOML); "" gives orders to `crews` in turn
     citizens: str = ""  # the TOML file of the citizens' door (Open311); "" leaves it shut
+    trace: TraceSettings = TraceSettings()
     log_level: str = "info"
 
     def url(self) -> str:
