@@ -105,6 +105,10 @@ const OF_ASKED: Record<string, readonly [string, string]> = {
   extend: ["已申请延期", "Asked to extend"],
   suspend: ["已申请挂账", "Asked to suspend"],
 };
+const OF_ANSWER: Record<string, readonly [string, string]> = {
+  granted: ["已批准", "Granted"],
+  refused: ["未批准", "Refused"],
+};
 const OF_KIND: Record<string, readonly [string, string]> = {
   accepted: WORDS.accept,
   arrived: WORDS.arrive,
@@ -129,6 +133,7 @@ export const step = (name: string): string => pick(OF_STEP[name] ?? [name, name]
 export const state = (name: string): string => pick(OF_STATE[name] ?? [name, name]);
 export const ofClass = (name: string): string => pick(OF_CLASS[name] ?? [name, name]);
 export const asked = (name: string): string => pick(OF_ASKED[name] ?? [name, name]);
+export const answered = (name: string): string => pick(OF_ANSWER[name] ?? [name, name]);
 export const ofKind = (name: string): string => pick(OF_KIND[name] ?? WORDS.unknown_op);
 
 export function speak(next: Language): void {
