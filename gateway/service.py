@@ -14,7 +14,7 @@ from fastapi import FastAPI
 
 from edge.link.mqtt import Connection, Group, Incoming
 from edge.link.settings import SettingsError
-from edge.wire import topic, up_filter
+from edge.wire import encode, topic, up_filter
 from gateway import api, api_map, fleet_api, health, hooks, looking, regroup_api, secrets_file, tus
 from gateway.counters import Counters
 from gateway.devices import door, hook, shut
@@ -26,6 +26,7 @@ from gateway.down import Sender
 from gateway.evidence import EvidenceStore
 from gateway.follow import Follower
 from gateway.forwarder import Forwarder
+from gateway.grants import Grants
 from gateway.ingest import Intake
 from gateway.leases import Alone, Duty, Leases
 from gateway.lock import DataLock
@@ -106,6 +107,8 @@ class Gateway:
         doorman = Doorman(s.identity, s.rate_factor, self.database)
         doorman.on_lapsed = self._lapsed
         self.tokens = Tokens(self.database)
+        proof = s.identity.require or s.people.required
+        self.grants = Grants(self.database, s.uploads, doorman, self.counters, utc_now, proof)
         cutter, may = Cutter(s.broker), self.duty.may
         self.speaker = Speaker(self.database, self.connection, self.counters, utc_now, self.tokens, cutter, may("sync"))
         self.intake = Intake(s, store, self.counters, self.connection, self._committed, doorman)
@@ -214,6 +217,9 @@ class Gateway:
             for forwarder in self.forwarders:
                 forwarder.wake()
         self.speaker.photos(outcome.heard.photos)
+        for asked in outcome.heard.asked:
+            answer = encode(self.grants.answer(asked))
+            self.connection.publish(topic("down", asked.ask.device, "grant"), answer, 1)
         if outcome.heard.pulls or outcome.accepted or outcome.refused:
             self.speaker.hear(outcome.heard.pulls)
         if outcome.births:
@@ -268,7 +274,8 @@ def app_of(gateway: Gateway) -> FastAPI:
     fleet_api.add_fleet(app, gateway.database, data, gateway.settings.fleet_token, utc_now, news)
     regroup_api.add_regroup(app, gateway.database, utc_now, doors.person)
     uploads = Uploads(Path(gateway.settings.data) / "tus", gateway.settings.uploads, gateway.counters)
-    tus.add_uploads(app, tus.Door(gateway.database, gateway.pictures, uploads, gateway.counters, utc_now))
+    tus_door = tus.Door(gateway.database, gateway.pictures, uploads, gateway.counters, utc_now, gateway.grants)
+    tus.add_uploads(app, tus_door)
     hooks.add_hooks(app, gateway.database, gateway.targets, gateway.counters, utc_now, gateway.sender.wake.set)
     if s.console:
         from gateway.console import pages  # NiceGUI takes a second to import; a gateway without a page need not wait

@@ -1,7 +1,7 @@
 """tus 1.0.0 at `/uploads`: core, creation, checksum, termination, expiration. https://tus.io/protocols/resumable-upload
 
 An upload is content-addressed: its metadata names device and sha256, and only when all bytes are here and are those
-of the hash it becomes evidence. Why our own: docs/decisions/0008-tus.md.
+of the hash it becomes evidence. Who may: `gateway/grants.py`. Why our own: docs/decisions/0008-tus.md.
 """
 
 import asyncio
@@ -26,6 +26,7 @@ from gateway.counters import Counters
 from gateway.database import Database
 from gateway.evidence import EvidenceStore
 from gateway.finished import finish
+from gateway.grants import Grants
 from gateway.tables import evidence
 from gateway.times import Clock, to_text
 from gateway.uploads import MIB, Coming, UploadRefused, Uploads
@@ -45,8 +46,15 @@ class Door:
     """What the routes share."""
 
     def __init__(
-        self, database: Database, pictures: EvidenceStore, uploads: Uploads, counters: Counters, clock: Clock
+        self,
+        database: Database,
+        pictures: EvidenceStore,
+        uploads: Uploads,
+        counters: Counters,
+        clock: Clock,
+        grants: Grants,
     ) -> None:
+        self.grants = grants
         self.database = database
         self.pictures = pictures
         self.uploads = uploads
@@ -56,20 +64,23 @@ class Door:
     def create(self, request: Request) -> Response:
         """POST: 201 with the place to send to; content that is here already is at its end."""
         coming = _coming(request)
+        self._prove(request, coming)
         if self._has(coming):
             finish(self, coming, None)
             return _answer(201, Location=f"/uploads/{coming.id}", Upload_Offset=str(coming.size_bytes))
+        self.grants.room(coming, coming.size_bytes - self.uploads.offset(coming.id))
         found = self.uploads.create(coming, self._finished(coming.device))
         return self._at(201, found, Location=f"/uploads/{found}")
 
-    def head(self, upload_id: str) -> Response:
+    def head(self, upload_id: str, request: Request) -> Response:
         """HEAD: how much is here."""
         coming = self.uploads.find(upload_id)
+        self._prove(request, coming)
         return self._at(200, upload_id, Upload_Length=str(coming.size_bytes), Cache_Control="no-store")
 
-    def delete(self, upload_id: str) -> Response:
+    def delete(self, upload_id: str, request: Request) -> Response:
         """DELETE: give it up."""
-        self.uploads.find(upload_id)
+        self._prove(request, self.uploads.find(upload_id))
         with self.uploads.alone(upload_id):
             self.uploads.drop(upload_id)
         return _answer(204)
@@ -77,12 +88,14 @@ class Door:
     async def patch(self, upload_id: str, request: Request) -> Response:
         """PATCH: more of it. What came before a broken line stays."""
         coming = self.uploads.find(upload_id)
+        await run_in_threadpool(self._prove, request, coming)
         if request.headers.get("content-type") != OFFSET_TYPE:
             raise UploadRefused(415, f"Content-Type must be {OFFSET_TYPE}")
         with self.uploads.alone(upload_id) as handle:
             offset = os.fstat(handle).st_size
             if request.headers.get("upload-offset") != str(offset):
                 raise UploadRefused(409, f"Upload-Offset must be {offset}; ask with HEAD and go on from there")
+            self.grants.room(coming, coming.size_bytes - offset)
             try:
                 await _take(handle, request, offset, coming.size_bytes)
             except (ClientDisconnect, TimeoutError):
@@ -92,10 +105,15 @@ class Door:
                 raise UploadRefused(507, f"the centre's disk does not take it ({error.strerror}); try later") from error
             finally:
                 await run_in_threadpool(os.fsync, handle)
+                self.grants.spent(coming, os.fstat(handle).st_size - offset)
             if os.fstat(handle).st_size == coming.size_bytes:
+                await run_in_threadpool(self._prove, request, coming)  # the bytes may have taken their time
                 await run_in_threadpool(finish, self, coming, self.uploads.part(upload_id))
                 return _answer(204, Upload_Offset=str(coming.size_bytes))
         return self._at(204, upload_id)
+
+    def _prove(self, request: Request, coming: Coming) -> None:
+        self.grants.prove(request.headers.get("authorization", ""), coming)
 
     def _at(self, status: int, upload_id: str, **headers: str) -> Response:
         until = datetime.fromtimestamp(self.uploads.expires_at(upload_id), UTC)
@@ -120,7 +138,8 @@ def add_uploads(app: FastAPI, door: Door) -> None:
     def refused(_request: Request, error: Exception) -> Response:
         assert isinstance(error, UploadRefused)
         door.counters.add("uploads_refused")
-        return Response(str(error), error.status, {"Tus-Resumable": VERSION, "Tus-Version": VERSION})
+        asks = {"WWW-Authenticate": "Bearer"} if error.status == 401 else {}
+        return Response(str(error), error.status, {"Tus-Resumable": VERSION, "Tus-Version": VERSION} | asks)
 
     app.add_exception_handler(UploadRefused, refused)
 
@@ -138,12 +157,12 @@ def add_uploads(app: FastAPI, door: Door) -> None:
     @app.head("/uploads/{upload_id}")
     def head(upload_id: str, request: Request) -> Response:
         _version(request)
-        return door.head(upload_id)
+        return door.head(upload_id, request)
 
     @app.delete("/uploads/{upload_id}")
     def delete(upload_id: str, request: Request) -> Response:
         _version(request)
-        return door.delete(upload_id)
+        return door.delete(upload_id, request)
 
     @app.patch("/uploads/{upload_id}")
     async def patch(upload_id: str, request: Request) -> Response:

@@ -19,6 +19,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from edge.wire import MediaType, Purpose
 from gateway.counters import Counters
 
 MIB = 1024 * 1024
@@ -41,10 +42,11 @@ class Coming(msgspec.Struct, frozen=True, kw_only=True):
     device: Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
     sha256: Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}$")]
     size_bytes: Annotated[int, msgspec.Meta(ge=1)]
-    media_type: Literal["video/mp4", "image/jpeg", "image/png"]
+    media_type: MediaType
     kind: Literal["frame", "crop", "before", "after", "look", "clip"]
     redacted: bool
     candidate_id: Annotated[str, msgspec.Meta(max_length=128)] = ""
+    purpose: Purpose = "evidence"
 
     @property
     def id(self) -> str:
@@ -80,7 +82,9 @@ class Uploads:
         self.sweep()
         with self._creating:
             if self._description(coming.id).exists():
-                return coming.id
+                if self.find(coming.id).size_bytes == coming.size_bytes:
+                    return coming.id
+                self.drop(coming.id)  # one of the two sizes is not that of the hash, and the last word counts
             self._check(coming, finished_bytes)
             self._description(coming.id).parent.mkdir(exist_ok=True)
             self._part(coming.id).touch()

@@ -17,6 +17,9 @@ from gateway_helpers import Centre, Device, candidate
 
 from edge.link.upload import Clip, NotUploaded, Uploader
 from gateway import api, tus
+from gateway.devices.doorman import Doorman
+from gateway.devices.settings import IdentitySettings
+from gateway.grants import Grants
 from gateway.uploads import Limits, Uploads
 
 CLIP = b"\0\0\0\x18ftypisom" + random.Random(1).randbytes(3_000_000)
@@ -28,14 +31,15 @@ LIMITS = Limits(upload_bytes_max=4_000_000, device_bytes_max=7_000_000, all_byte
 class Door:
     """The routes over a folder, with a wall clock of the test's own."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, identity: IdentitySettings | None = None, required: bool = False) -> None:
         self.rig = Rig(folder)
         self.wall_s: float | None = None
         self.app = FastAPI()
         uploads = Uploads(folder / "uploads", LIMITS, self.rig.counters, self._wall)
-        tus.add_uploads(
-            self.app, tus.Door(self.rig.database, self.rig.pictures, uploads, self.rig.counters, lambda: self.rig.now)
-        )
+        database, counters, clock = self.rig.database, self.rig.counters, lambda: self.rig.now
+        self.doorman = Doorman(identity or IdentitySettings(), 1.0, database, clock)
+        self.grants = Grants(database, LIMITS, self.doorman, counters, clock, required)
+        tus.add_uploads(self.app, tus.Door(database, self.rig.pictures, uploads, counters, clock, self.grants))
         api.add_routes(self.app, self.rig.database, self.rig.pictures, self.rig.counters)
         self.uploads = uploads
         self.http = TestClient(self.app)
@@ -45,11 +49,11 @@ class Door:
 
         return time.time() if self.wall_s is None else self.wall_s
 
-    def create(self, data: bytes = CLIP, **values: str) -> httpx.Response:
+    def create(self, data: bytes = CLIP, token: str = "", **values: str) -> httpx.Response:
         words = {"device": "kiosk-1", "sha256": hashlib.sha256(data).hexdigest(), "media_type": "video/mp4"}
         words |= {"kind": "clip", "redacted": "true", **values}
         pairs = ",".join(f"{name} {base64.b64encode(value.encode()).decode()}" for name, value in words.items())
-        headers = {"Upload-Length": str(len(data)), "Upload-Metadata": pairs}
+        headers = {"Upload-Length": str(len(data)), "Upload-Metadata": pairs, **bearer(token)}
         return self.http.post("/uploads", headers={**VERSION, **headers})
 
     def patch(self, where: str, offset: int, data: bytes, **headers: str) -> httpx.Response:
@@ -58,6 +62,10 @@ class Door:
 
     def offset(self, where: str) -> int:
         return int(self.http.head(where, headers=VERSION).headers["Upload-Offset"])
+
+
+def bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"} if token else {}
 
 
 @pytest.fixture

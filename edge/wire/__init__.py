@@ -77,6 +77,7 @@ from edge.wire.sync import (
     Wipe,
     Wiped,
 )
+from edge.wire.upload import UPLOAD_PATH, MediaType, Purpose, UploadAsk, UploadGrant
 from edge.wire.vitals import Versions, Vitals
 
 __all__ = [
@@ -90,6 +91,7 @@ __all__ = [
     "RANK",
     "ROOT",
     "SCHEMA_VERSION",
+    "UPLOAD_PATH",
     "WAITING_MAX",
     "Bulk",
     "Candidate",
@@ -107,6 +109,7 @@ __all__ = [
     "HashMismatch",
     "Health",
     "Look",
+    "MediaType",
     "Message",
     "NoRight",
     "NotParsed",
@@ -122,6 +125,7 @@ __all__ = [
     "Point",
     "Presence",
     "Pull",
+    "Purpose",
     "ReasonMissing",
     "Receipt",
     "Refusal",
@@ -134,6 +138,8 @@ __all__ = [
     "UnknownReference",
     "UnknownVersion",
     "UnsentOp",
+    "UploadAsk",
+    "UploadGrant",
     "Verdict",
     "Verify",
     "Versions",

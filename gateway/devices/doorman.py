@@ -46,7 +46,7 @@ class Word(StrEnum):
 
 
 class Doorman:
-    """`ask` and `done` are called from two threads, the rest by the intake's own."""
+    """`look` is called by the intake's own thread, the rest from any."""
 
     def __init__(
         self,
@@ -75,6 +75,25 @@ class Doorman:
             word = self._word(device, row, size_bytes, now_s)
             self._count(device, row, size_bytes, word)
             return word
+
+    @property
+    def requires(self) -> bool:
+        """Whether only devices that were claimed are let in."""
+        return self._settings.require
+
+    def has_room(self, device: str, size_bytes: int) -> bool:
+        """Whether the device's day has room for so many bytes of evidence more, which come by HTTP."""
+        with self._lock:
+            used = self._today[device]["evidence_bytes"] if device in self._today else 0
+            fits = used + size_bytes <= self._settings.evidence_bytes_per_day_max
+            if not fits:
+                self._add(device, {"over_quota": 1})
+            return fits
+
+    def spend(self, device: str, size_bytes: int) -> None:
+        """Bytes of evidence that came by HTTP count like those that come by MQTT."""
+        with self._lock:
+            self._add(device, {"evidence_bytes": size_bytes})
 
     def done(self, device: str) -> None:
         """A message that was let in has left the queue."""
@@ -118,15 +137,20 @@ class Doorman:
     def _count(self, device: str, row: Channel | None, size_bytes: int, word: Word) -> None:
         if word is Word.IN:
             self._queued[device] += 1
-        if (device not in self._today and len(self._today) >= DEVICES_MAX) or word is Word.NOT_ALLOWED:
+        if word is Word.NOT_ALLOWED:
             return
         over = word in (Word.TOMORROW, Word.OVER_QUOTA)
         names = ["messages", "size_bytes"] if word is Word.IN else ["over_quota" if over else "throttled"]
         if word is Word.IN and row is not None and row.name == "evidence":
             names[1] = "evidence_bytes"
+        self._add(device, {name: size_bytes if name.endswith("bytes") else 1 for name in names})
+
+    def _add(self, device: str, more: dict[str, int]) -> None:
+        if device not in self._today and len(self._today) >= DEVICES_MAX:
+            return
         for counts in (self._today[device], self._unsaved[device]):
-            for name in names:
-                counts[name] += size_bytes if name.endswith("bytes") else 1
+            for name, count in more.items():
+                counts[name] += count
 
     def _see(self, database: Database, now: datetime) -> None:
         day = to_text(now)[:10]

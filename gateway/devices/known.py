@@ -140,6 +140,16 @@ def standing(tx: sa.Connection, now: datetime) -> Standing:
     return Standing(frozenset(states["active"] - lapsed), frozenset(states["revoked"]), frozenset(lapsed))
 
 
+def standing_of(tx: sa.Connection, device: str, now: datetime) -> str:
+    """One device's word: active, revoked, invited, lapsed (active once, its certificate ran out), unknown."""
+    row = _row(tx, device)
+    if row is None or row["state"] != "active" or row["password"]:
+        return str(row["state"]) if row is not None else "unknown"
+    c = certificates.c
+    good = sa.select(c.serial).where(c.device == device, c.revoked_at == "", c.not_after >= to_text(now)).limit(1)
+    return "active" if tx.scalar(good) is not None else "lapsed"
+
+
 def listed(tx: sa.Connection, limit: int) -> list[dict[str, Any]]:
     """Devices by name, without what is secret; `not_after`: of the certificate that lasts longest."""
     i, c = identities.c, certificates.c

@@ -52,6 +52,8 @@ RULES: tuple[Rule, ...] = (
     _open("/identity/phone", "POST"),  # a one-time code
     _open("/identity/phone/renew", "POST"),  # a password
     _open("/api/sync/page"),  # a handset's token
+    _open("/uploads", "OPTIONS", "POST"),  # a device's token for this content
+    _open("/uploads/{}", "HEAD", "PATCH", "DELETE"),
     _open("/phone"),  # the handsets' page itself: what it shows comes over MQTT
     _open("/phone/*"),
     _open("/api/fleet/rollouts", "POST"),  # the fleet's token

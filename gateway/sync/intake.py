@@ -1,22 +1,24 @@
-"""What handsets say without a number: where they stand, pieces of photos, that they are empty."""
+"""What is said without a number: where handsets stand, pieces of photos, that one is empty, who wants to upload."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import sqlalchemy as sa
 
-from edge.wire import ErrorCode, Message, PhotoState, Piece, Pull, Wiped
+from edge.wire import ErrorCode, Message, PhotoState, Piece, Pull, UploadAsk, Wiped
+from gateway.grants import Asked
 from gateway.sync import handsets, uploads
 from gateway.sync.uploads import Uploads
 
 
 @dataclass
 class Heard:
-    """What the commit of a batch calls for: pages for those who ask, words on photos."""
+    """What the commit of a batch calls for: pages for those who ask, words on photos, tokens."""
 
     pulls: list[Pull] = field(default_factory=list)
     photos: list[tuple[str, PhotoState]] = field(default_factory=list)
     done: list[Piece] = field(default_factory=list)
+    asked: list[Asked] = field(default_factory=list)
 
 
 def pieces(store: Uploads, found: Iterable[Piece], gone: set[str], heard: Heard) -> int:
@@ -46,6 +48,8 @@ def hear(tx: sa.Connection, message: Message | None, heard: Heard, now: str) -> 
     """Inside the batch's transaction."""
     if isinstance(message, Pull):
         heard.pulls.append(message)
+    elif isinstance(message, UploadAsk):
+        heard.asked.append(Asked(message, handsets.is_revoked(tx, message.device)))
     elif isinstance(message, Wiped):
         handsets.wiped(tx, message, now)
 
