@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy import bindparam as p
 
 from edge.wire import Candidate, EvidenceRef
-from gateway import campaigns, feed, forward
+from gateway import campaigns, feed, firsts, forward
 from gateway.bulk import Bulk
 from gateway.decided import choose
 from gateway.matching import Sighting
@@ -55,11 +55,14 @@ def place(tx: sa.Connection, bulk: Bulk, candidate: Candidate, payload: bytes, n
         return Placed(known, False, "candidate known already", known=True)
     chosen = choose(tx, sighting)
     incident_id, reason = chosen or (_incident_id(candidate), "first sighting")
+    mine = firsts.keep(tx, candidate.device, candidate.candidate_id, candidate.epoch, candidate.seq, now)
     if chosen is None:
-        found(tx, bulk, incident_id, candidate, now)
+        found(tx, bulk, incident_id, candidate, now, mine)
     else:
         _join(tx, incident_id, sighting, now)
     _insert_witness(tx, incident_id, sighting, reason)
+    if chosen is not None:
+        firsts.joined(tx, incident_id, candidate.candidate_id, mine, now)
     campaigns.note(tx, incident_id, candidate.campaigns, now)
     placed = Placed(incident_id, chosen is None, reason)
     _write_down(bulk, candidate, payload, placed, now)
@@ -112,8 +115,10 @@ def _incident_id(candidate: Candidate) -> str:
     return "inc-" + hashlib.sha256(text.encode()).hexdigest()[:20]
 
 
-def found(tx: sa.Connection, bulk: Bulk, incident_id: str, candidate: Candidate, now: str) -> None:
-    """A new incident, and its report on the way to the registry."""
+def found(
+    tx: sa.Connection, bulk: Bulk, incident_id: str, candidate: Candidate, now: str, told: firsts.Body | None = None
+) -> None:
+    """A new incident, and its report on the way to the registry. `told`: its place in the order of sightings."""
     row = {
         "incident_id": incident_id,
         "case_class": candidate.case_class,
@@ -129,7 +134,9 @@ def found(tx: sa.Connection, bulk: Bulk, incident_id: str, candidate: Candidate,
         "revision": revision(now),
     }
     _INSERT_INCIDENT.run(tx, row)
-    forward.put_new(bulk, forward.report_key(incident_id), incident_id, "/reports", _report(row, candidate), now)
+    forward.put_new(
+        bulk, forward.report_key(incident_id), incident_id, "/reports", {**_report(row, candidate), **(told or {})}, now
+    )
 
 
 def _report(row: dict[str, Any], candidate: Candidate) -> dict[str, Any]:

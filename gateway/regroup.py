@@ -9,7 +9,7 @@ import msgspec
 import sqlalchemy as sa
 
 from edge.wire import Candidate
-from gateway import feed, incidents
+from gateway import feed, firsts, incidents
 from gateway.bulk import Bulk
 from gateway.lessons import Measured, measure
 from gateway.matching import Sighting
@@ -41,6 +41,7 @@ def merge(
     _move(tx, other_id, incident_id, [(s.device, s.candidate_id) for s in theirs], kept["open"])
     _span(tx, incident_id, mine + theirs, now)
     incidents.set_state(tx, other_id, "merged", now)
+    firsts.regrouped(tx, "merge", number, (incident_id, other_id), (person, reason), now)
     return {"decision": number, "incident_id": incident_id, "other_id": other_id, "cancel_case": other["case_id"]}
 
 
@@ -79,6 +80,7 @@ def split(tx: sa.Connection, incident_id: str, moved: Sequence[Witness], person:
     _move(tx, incident_id, other_id, wanted, True)
     _span(tx, other_id, theirs, now)
     _span(tx, incident_id, mine, now)
+    firsts.regrouped(tx, "split", number, (incident_id, other_id), (person, reason), now)
     return {"decision": number, "incident_id": incident_id, "other_id": other_id, "cancel_case": None}
 
 

@@ -33,10 +33,11 @@ class Swept:
     pictures: int = 0
     dead_letters: int = 0
     tracks: int = 0
+    tracks_over: int = 0
 
     def full(self, rows_max: int) -> bool:
         """Whether a step came to its limit, so that there may be more."""
-        return rows_max in (self.messages, self.pictures, self.dead_letters, self.tracks)
+        return rows_max in (self.messages, self.pictures, self.dead_letters, self.tracks, self.tracks_over)
 
 
 class Retention:
@@ -58,6 +59,7 @@ class Retention:
         self._clock = clock
         self._may = may
         self._stop = threading.Event()
+        self._tracks_after = ""  # the last handset whose points were counted
 
     def stop(self) -> None:
         """End after the step under way."""
@@ -84,20 +86,23 @@ class Retention:
         edges = [_before(now, days) for days in keep]
         with self._database.read() as tx:  # looking through everything must not hold the one writer up
             track_edge = _before(now, s.keep_tracks_days)
-            if not any(_old(tx, edges, 1)) and not tracks.waits(tx, track_edge):
+            over, self._tracks_after = tracks.crowded(tx, self._tracks_after, s.track_points_max, limit)
+            if not any(_old(tx, edges, 1)) and not tracks.waits(tx, track_edge) and not over:
                 return Swept()
         with self._database.write() as tx:
             old = _old(tx, edges, limit)
             taken, gone, letters = _messages(tx, old[0]), _pictures(tx, old[1]), _letters(tx, old[2])
             points = tracks.sweep(tx, track_edge, limit)
+            too_many = tracks.drop(tx, over)
         self._pictures.remove(gone)
         if gone:
             self._pictures.recount()
-        swept = Swept(taken, len(gone), letters, points)
+        swept = Swept(taken, len(gone), letters, points, too_many)
         self._counters.add("retention_messages", swept.messages)
         self._counters.add("retention_pictures", swept.pictures)
         self._counters.add("retention_dead_letters", swept.dead_letters)
         self._counters.add("retention_tracks", swept.tracks)
+        self._counters.add("retention_tracks_over", swept.tracks_over)
         return swept
 
 

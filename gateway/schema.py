@@ -1,12 +1,22 @@
 """The gateway's whole schema: every file of tables is imported here, so that what opens a database knows them all."""
 
-from gateway import cluster_tables, duty_tables, fleet_tables, identity_tables, regroup_tables, sync_tables, tables
+from gateway import (
+    cluster_tables,
+    duty_tables,
+    firsts_tables,
+    fleet_tables,
+    identity_tables,
+    regroup_tables,
+    sync_tables,
+    tables,
+)
 from gateway.database import Database
 from gateway.migrations import MIGRATIONS
 
 __all__ = [
     "cluster_tables",
     "duty_tables",
+    "firsts_tables",
     "fleet_tables",
     "identity_tables",
     "open_database",

@@ -22,6 +22,7 @@ from gateway.devices import door, hook, shut
 from gateway.devices.ca import CaUnusable
 from gateway.devices.cut import NotCut
 from gateway.devices.doorman import Doorman
+from gateway.devices.phones import Phones
 from gateway.down import Sender
 from gateway.evidence import EvidenceStore
 from gateway.follow import Follower
@@ -316,7 +317,9 @@ def _add_identity(app: FastAPI, gateway: Gateway) -> None:
     days = s.identity.certificate_days
     registrar = door.Registrar(gateway.database, lambda: shut.authority_of(s), gateway.counters, utc_now, days)
     registrar.on_change = gateway.claimed
-    door.add_door(app, registrar, gateway.counters, time.monotonic)
+    phones = Phones(gateway.database, gateway.counters, utc_now, days)
+    phones.on_change = gateway.claimed
+    door.add_door(app, registrar, phones, gateway.counters, time.monotonic)
     if s.identity.hook_secret_file:
         good = secrets_file.read(Path(s.identity.hook_secret_file), "[identity] hook_secret_file")
         hook.add_hook(app, gateway.database, gateway.counters, utc_now, good, s.broker.password or "")

@@ -60,6 +60,7 @@ class GatewaySettings(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_
     keep_evidence_days: float = 365.0
     keep_dead_letters_days: float = 90.0
     keep_tracks_days: float = 90.0
+    track_points_max: int = 50_000  # of one handset; its oldest go first
     retention_every_s: float = 3600.0
     retention_rows_max: int = 2000
     fleet_token: str = ""

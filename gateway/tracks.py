@@ -1,4 +1,5 @@
-"""Where handsets were (轨迹): kept apart from everything else, for a limited time, and every look is written down."""
+"""Where handsets were (轨迹): kept apart from everything else, for a limited time and number, and every look is written
+down."""
 
 from typing import Any
 
@@ -10,6 +11,7 @@ from gateway.duty_tables import track_views, tracks
 from gateway.times import to_text
 
 POINTS_MAX = 20_000
+DEVICES_STEP = 100  # looked at for too many points in one step of retention
 _T = tracks.c
 
 
@@ -47,12 +49,34 @@ def views(tx: sa.Connection, limit: int) -> list[dict[str, Any]]:
 def sweep(tx: sa.Connection, before: str, limit: int) -> int:
     """What is older goes, at most `limit` points; the list of looks stays."""
     old = sa.select(_T.n).where(_T.at < before).limit(limit)
-    numbers = list(tx.scalars(old))
-    if numbers:
-        tx.execute(sa.delete(tracks).where(_T.n.in_(numbers)))
-    return len(numbers)
+    return drop(tx, list(tx.scalars(old)))
 
 
 def waits(tx: sa.Connection, before: str) -> bool:
     """Whether something is older."""
     return tx.scalar(sa.select(_T.n).where(_T.at < before).limit(1)) is not None
+
+
+def crowded(tx: sa.Connection, after: str, keep: int, limit: int) -> tuple[list[int], str]:
+    """Points of handsets that have more than `keep`, their oldest ones, at most `limit`; and where to go on: the last
+    handset that was looked at, "" when there is none after it."""
+    found: list[int] = []
+    for _ in range(DEVICES_STEP):
+        device = tx.scalar(sa.select(sa.func.min(_T.device)).where(_T.device > after))
+        if device is None:
+            return found, ""
+        room = limit - len(found)
+        newest = sa.select(_T.n).where(_T.device == device).order_by(_T.at.desc(), _T.n.desc())
+        over = list(tx.scalars(newest.offset(keep).limit(room)))
+        found += over
+        if len(over) == room:
+            return found, after  # there may be more of this one
+        after = str(device)
+    return found, after
+
+
+def drop(tx: sa.Connection, numbers: list[int]) -> int:
+    """These points."""
+    if numbers:
+        tx.execute(sa.delete(tracks).where(_T.n.in_(numbers)))
+    return len(numbers)

@@ -17,6 +17,7 @@ from edge.wire import Notice
 from gateway import tables
 from gateway.bulk import Bulk
 from gateway.database import Database, sqlite_url
+from gateway.devices import known
 from gateway.sync.books import SqlBooks
 from gateway.sync.desk import Desk
 from gateway.times import to_text
@@ -56,6 +57,29 @@ class Town:
             command += ["--data", str(self.folder / "gateway")]
             subprocess.run(command, capture_output=True, cwd=REPOSITORY, check=True)
 
+    def invite(self, device: str) -> str:
+        """A one-time code, as `zhuomu gateway device add` prints it."""
+        database = self._database()
+        with database.write() as tx:
+            secret = known.invite(tx, device, "", datetime.now(UTC), timedelta(hours=1))
+        database.close()
+        return f"{device}:{secret}:{'0' * 32}"
+
+    def stands(self, device: str) -> tuple[str, str]:
+        """(state, password in mosquitto's form)."""
+        database = self._database()
+        with database.read() as tx:
+            found = known.signs_in(tx, device)
+        database.close()
+        return found
+
+    def shut_out(self, device: str) -> None:
+        """As `zhuomu gateway device revoke` does it in the database."""
+        database = self._database()
+        with database.write() as tx:
+            known.revoke(tx, device, "lost", datetime.now(UTC))
+        database.close()
+
     def thing(self, **values: Any) -> None:
         """Something is seen that becomes an order of crew-a's."""
         self._things += 1
@@ -92,9 +116,12 @@ class Town:
 class Crew:
     """One phone: its browser profile, and what it asked for and what went wrong in it."""
 
-    def __init__(self, town: Town, browser: Browser, device: str, language: str = "zh-CN", width: int = 390) -> None:
+    def __init__(
+        self, town: Town, browser: Browser, device: str, language: str = "zh-CN", width: int = 390, code: str = ""
+    ) -> None:
         self.town = town
         self.device = device
+        self.code = code
         self.asked: list[str] = []
         self.errors: list[str] = []
         self.context: BrowserContext = browser.new_context(
@@ -114,9 +141,9 @@ class Crew:
         page.on("pageerror", lambda error: self.errors.append(str(error)))
         page.on("websocket", lambda socket: self.asked.append(socket.url))
         page.on("console", lambda said: self.errors.append(said.text) if "Security Policy" in said.text else None)
-        page.goto(f"{self.town.url}#device={self.device}")
+        page.goto(f"{self.town.url}#device={self.device}" + (f"&code={self.code}" if self.code else ""))
         begin = page.locator("[data-do=begin]")
-        page.wait_for_selector("[data-do=begin], [data-sync]")
+        page.wait_for_selector("[data-do=begin], [data-sync], main.alone")
         if begin.count():
             begin.tap()
         self.page = page
@@ -162,17 +189,17 @@ class Crew:
         self.page.set_input_files(f"input[name={which}]", [file])  # type: ignore[list-item]
         eventually(lambda: shots.count() == before + 1, f"the photo {which}")
 
-    def rows(self, store: str) -> list[Any]:
-        """What lies in the phone's own database."""
-        script = """([device, store]) => new Promise((resolve, reject) => {
-          const open = indexedDB.open(`zhuomu-${device}`);
+    def rows(self, store: str, database: str = "") -> list[Any]:
+        """What lies in the phone's own database, or in the one that says who it is (`zhuomu.me`)."""
+        script = """([name, store]) => new Promise((resolve, reject) => {
+          const open = indexedDB.open(name);
           open.onerror = () => reject(open.error);
           open.onsuccess = () => {
             const all = open.result.transaction(store).objectStore(store).getAll();
             all.onsuccess = () => { open.result.close(); resolve(all.result); };
           };
         })"""
-        return list(self.page.evaluate(script, [self.device, store]))
+        return list(self.page.evaluate(script, [database or f"zhuomu-{self.device}", store]))
 
     def kill(self) -> None:
         """The page is closed from outside, whatever is under way in it."""

@@ -15,7 +15,7 @@ from edge.handset.book import Book
 from edge.handset.photos import FileBox
 from edge.handset.replica import Replica
 from edge.wire import Entry, ErrorCode, Notice, Op, Order, Point, ReasonMissing, Rejection, WireError
-from gateway import feed, tables, tracks, work
+from gateway import duty_tables, feed, tables, tracks, work
 from gateway.bulk import Bulk
 from gateway.counters import Counters
 from gateway.database import Database, sqlite_url
@@ -412,3 +412,24 @@ def test_times_of_notices_are_the_centres(line: Open) -> None:
     (told,) = notices(here, "phone-1")
     assert told.at == here.town.now
     assert told.expires > datetime(2026, 11, 24, 14, tzinfo=UTC)
+
+
+def test_a_handset_keeps_its_newest_points_and_another_one_loses_none(line: Open) -> None:
+    here = line()
+    start = here.town.now
+    for device, many in (("phone-1", 7), ("phone-2", 3)):
+        points = [Point(at=start + timedelta(minutes=n), lat=34.2, lon=117.1) for n in range(many)]
+        op = Op(device=device, epoch="0" * 16, seq=1, op_id=str(uuid.uuid4()), kind="track", at=start, points=points)
+        with here.database.write() as tx:
+            tracks.keep(tx, op, "early-1")
+    counters = Counters()
+    settings = GatewaySettings(track_points_max=4, retention_rows_max=2)
+    store = EvidenceStore(here.folder / "evidence", 10**6)
+    retention = Retention(settings, here.database, store, counters, lambda: here.town.now)
+    swept = [retention.sweep() for _ in range(3)]
+    assert [one.tracks_over for one in swept] == [2, 1, 0] and swept[0].full(2)
+    with here.database.read() as tx:
+        kept = tx.execute(sa.select(duty_tables.tracks.c.device, duty_tables.tracks.c.at)).all()
+    first = to_text(start + timedelta(minutes=3))
+    assert len(kept) == 7 and min(row.at for row in kept if row.device == "phone-1") == first
+    assert counters.snapshot()["retention_tracks_over"] == 3

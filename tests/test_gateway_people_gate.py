@@ -57,6 +57,8 @@ OPEN = {
     ("GET", "/identity/ca"),
     ("POST", "/identity/claim"),
     ("POST", "/identity/renew"),
+    ("POST", "/identity/phone"),
+    ("POST", "/identity/phone/renew"),
 }
 SIGNED = {"/home", "/_nicegui", "/_nicegui_ws"}
 

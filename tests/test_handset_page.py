@@ -15,6 +15,8 @@ from phone_rig import CHROMIUM, Crew, Town, jpeg
 from PIL import Image
 from playwright.sync_api import Browser, WebSocketRoute, sync_playwright
 
+from edge.link.passwords import matches
+
 TARGET_PX = 48
 Phones = Callable[..., Crew]
 HAN = re.compile(r"[\u4e00-\u9fff]")
@@ -44,8 +46,8 @@ def phone(town: Town, browser: Browser) -> Iterator[Callable[..., Crew]]:
     """Makes phones; two connections of one name would end each other, so every one is closed at the end."""
     made: list[Crew] = []
 
-    def make(device: str, language: str = "zh-CN", at: Town = town) -> Crew:
-        made.append(Crew(at, browser, device, language))
+    def make(device: str, language: str = "zh-CN", at: Town = town, code: str = "") -> Crew:
+        made.append(Crew(at, browser, device, language, code=code))
         return made[-1]
 
     yield make
@@ -281,6 +283,28 @@ def test_a_second_page_of_the_same_phone_stands_back_until_the_first_is_closed(t
     assert second.locator("[data-sync]").count() == 0
     crew.page.close()
     second.wait_for_selector("[data-sync=current]")
+
+
+@pytest.mark.slow
+def test_a_phone_claims_with_a_code_once_and_empties_itself_when_it_was_shut_out(town: Town, phone: Phones) -> None:
+    town.enrol("phone-3")
+    code = town.invite("phone-3")
+    crew = phone("phone-3", code=code)
+    crew.sync("current")
+    (me,) = crew.rows("me", "zhuomu.me")
+    state, stored = town.stands("phone-3")
+    assert state == "active" and matches(me["password"], stored)
+    assert me["code"] == "" and me["renew_at"] > 0 and code.split(":")[1] not in crew.page.url
+    _order(town, crew)
+    second = phone("phone-3", code=code)
+    second.page.wait_for_selector("p.wrong:not(:empty)")
+    assert town.stands("phone-3") == (state, stored), "a code is good once"
+    town.shut_out("phone-3")
+    crew.page.reload()
+    crew.page.wait_for_selector("main.alone")
+    eventually(lambda: crew.rows("me", "zhuomu.me")[0]["password"] == "", "the password is gone")
+    assert crew.rows("things") == crew.rows("ops") == crew.rows("blobs") == []
+    assert crew.errors == []
 
 
 def test_the_page_comes_with_a_strict_policy_and_the_brokers_address(town: Town) -> None:

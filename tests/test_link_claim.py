@@ -27,6 +27,7 @@ from gateway.counters import Counters
 from gateway.database import Database, sqlite_url
 from gateway.devices import door, known
 from gateway.devices.ca import Authority, BadRequest, CaUnusable, public_key_of
+from gateway.devices.phones import Phones
 
 NOW = datetime.now(UTC)
 
@@ -48,7 +49,8 @@ class Centre:
         registrar = door.Registrar(
             self.database, lambda: Authority.load(folder / "ca"), self.counters, lambda: datetime.now(UTC), 30.0
         )
-        door.add_door(app, registrar, self.counters, time.monotonic)
+        phones = Phones(self.database, self.counters, lambda: datetime.now(UTC), 30.0)
+        door.add_door(app, registrar, phones, self.counters, time.monotonic)
         config = uvicorn.Config(
             app, "127.0.0.1", self.port, log_config=None, ssl_keyfile=folder / "s.key", ssl_certfile=folder / "s.crt"
         )

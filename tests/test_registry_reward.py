@@ -289,6 +289,89 @@ def test_when_the_first_is_cancelled_the_next_one_that_was_confirmed_is_first(to
         assert verify(tx).problems == [] and sum(month.owing(tx).values()) == 500
 
 
+def incident_of(town: Town, case_id: str) -> str:
+    with town.database.read() as tx:
+        return str(tx.scalar(sa.select(tables.cases.c.incident_id).where(tables.cases.c.case_id == case_id)))
+
+
+def decided(town: Town, kind: str, kept: str, other: str, **firsts: Any) -> None:
+    """An operator's word on two cases, as the gateway tells it."""
+    body = {"decision": 7, "kind": kind, "incident_id": incident_of(town, kept), "other_id": incident_of(town, other)}
+    body |= {"person": "Li Wei", "reason": "the pictures show it", "at": to_text(town.now), **firsts}
+    http = TestClient(api.build(town.registry))
+    for _ in range(2):  # the gateway may say it again
+        answer = http.post("/groupings", json=body, headers={"Idempotency-Key": f"grouping:{kind}:{other}"})
+        assert answer.status_code == 201, answer.text
+
+
+def test_reports_merged_after_both_were_rewarded_leave_one_reward_by_new_lines_alone(town: Town) -> None:
+    one, two = town.citizen(ANN), town.citizen(BOB, HERE[0] + 0.001)
+    town.file(one, two)
+    town.run()
+    assert town.why(one) == town.why(two) == ("rewarded", "first")
+    before = town.rows()
+    decided(town, "merge", two, one)
+    assert town.run(0)["regrouped"] == 1
+    assert town.why(one) == ("rewarded", "first") and town.why(two)[0] == "reversed"
+    assert town.rows()[: len(before)] == before and len(town.rows()) == len(before) + 2
+    assert "decision 7: Li Wei merge" in town.rows()[-1].reason
+    with town.database.read() as tx:
+        assert verify(tx).problems == [] and sum(month.owing(tx).values()) == 500
+    assert town.run(0) == {"taken_back": 0}, "followed once"
+
+
+def test_a_merge_that_shows_a_camera_was_first_takes_the_reward_back(town: Town) -> None:
+    """What the kiosk numbered before is proven before the citizen's report, though it came in after."""
+    mine = town.citizen(ANN, later_min=60)
+    town.now += timedelta(hours=2)
+    seen = town.machine(lat=HERE[0] + 0.001, source="kiosk", epoch="e", seq=5, received_at=to_text(town.now))
+    town.file(mine, seen)
+    town.run()
+    assert town.why(mine) == ("rewarded", "first")
+    order = {"source": "kiosk", "device": "kiosk-1", "epoch": "e", "seq": 5, "received_at": to_text(NOON)}
+    decided(town, "merge", seen, mine, first=order)
+    town.run(0)
+    assert town.why(mine) == ("reversed", "not_first")
+    with town.database.read() as tx:
+        assert month.owing(tx) == {} and verify(tx).problems == []
+
+
+def test_what_was_split_off_is_another_thing_with_a_reward_of_its_own(town: Town) -> None:
+    one, two = town.citizen(ANN), town.citizen(BOB)
+    town.file(one, two)
+    town.run()
+    assert town.why(two)[0] == "refused"
+    before = town.rows()
+    decided(town, "split", one, two)
+    assert town.run(0)["reopened"] == 1
+    assert town.why(one) == town.why(two) == ("rewarded", "first")
+    assert town.rows()[: len(before)] == before and len(town.rows()) == len(before) + 2
+
+
+def test_a_first_report_that_was_merged_and_cancelled_as_a_duplicate_keeps_its_reward(town: Town) -> None:
+    one, two = town.citizen(ANN), town.citizen(BOB, HERE[0] + 0.001)
+    town.file(one, two)
+    town.run()
+    decided(town, "merge", two, one)
+    town.registry.command(one, Cancel("supervisor", "the same as the other"))
+    town.run(0)
+    assert town.why(one) == ("rewarded", "first") and town.why(two)[0] == "reversed"
+    with town.database.read() as tx:
+        assert verify(tx).problems == [] and sum(month.owing(tx).values()) == 500
+
+
+def test_a_sighting_told_after_the_report_decides_when_it_is_proven_before(town: Town) -> None:
+    mine = town.citizen(ANN, later_min=30)
+    seen = town.machine(source="kiosk", epoch="e", seq=9, received_at=to_text(town.now + timedelta(hours=1)))
+    order = {"source": "kiosk", "device": "kiosk-2", "epoch": "f", "seq": 3, "received_at": to_text(NOON)}
+    body = {"incident_id": incident_of(town, seen), **order}
+    http = TestClient(api.build(town.registry))
+    assert http.post("/sightings", json=body, headers={"Idempotency-Key": "s"}).status_code == 201
+    town.file(mine, seen)
+    town.run()
+    assert town.why(mine) == ("refused", "not_first")
+
+
 def test_one_person_is_one_whatever_the_telephone_number_looks_like_and_forgotten_when_owed_nothing(town: Town) -> None:
     ids = [town.citizen({"phone": number}, later_min=30, lat=HERE[0] + 0.01 * n) for n, number in enumerate(
         ("13800000001", "+86 138 0000 0001", "0086-13800000001"))]  # fmt: skip

@@ -1,4 +1,5 @@
-"""The devices' door: `GET /identity/ca`, `POST /identity/claim` (by one-time code), `POST /identity/renew`."""
+"""The devices' door: `GET /identity/ca`, `POST /identity/claim` (by one-time code), `POST /identity/renew`; for
+phones in a browser `POST /identity/phone` and `/identity/phone/renew`."""
 
 import base64
 import binascii
@@ -18,6 +19,8 @@ from gateway.counters import Counters
 from gateway.database import Database
 from gateway.devices import known
 from gateway.devices.ca import Authority, BadRequest, CaUnusable, Issued
+from gateway.devices.phones import PhoneClaim, PhoneRenew, Phones
+from gateway.devices.refusal import Refused
 from gateway.people import ledger
 from gateway.times import Clock
 from gateway.tries import Tries, body_of
@@ -41,14 +44,6 @@ class RenewBody(msgspec.Struct):
     certificate: str
     csr: str
     signature: str
-
-
-class Refused(ValueError):
-    """No certificate; the status is the exception's first argument."""
-
-    def __init__(self, status: int, words: str) -> None:
-        super().__init__(words)
-        self.status = status
 
 
 class Registrar:
@@ -117,8 +112,10 @@ class Registrar:
             ) from error
 
 
-def add_door(app: FastAPI, registrar: Registrar, counters: Counters, monotonic_s: Callable[[], float]) -> None:
-    """Mount the three routes."""
+def add_door(
+    app: FastAPI, registrar: Registrar, phones: Phones, counters: Counters, monotonic_s: Callable[[], float]
+) -> None:
+    """Mount the routes."""
     tries = Tries(TRIES_PER_MIN)
 
     @app.get("/identity/ca")
@@ -135,6 +132,14 @@ def add_door(app: FastAPI, registrar: Registrar, counters: Counters, monotonic_s
     @app.post("/identity/renew")
     async def renew(request: Request) -> Response:
         return await answer(request, RenewBody, registrar.renew)
+
+    @app.post("/identity/phone")
+    async def claim_phone(request: Request) -> Response:
+        return await answer(request, PhoneClaim, phones.claim)
+
+    @app.post("/identity/phone/renew")
+    async def renew_phone(request: Request) -> Response:
+        return await answer(request, PhoneRenew, phones.renew)
 
     async def answer(request: Request, kind: type[Any], act: Callable[[Any], bytes]) -> Response:
         try:

@@ -119,6 +119,12 @@ def passwords(tx: sa.Connection) -> dict[str, str]:
     return {row.device: row.password for row in rows}
 
 
+def signs_in(tx: sa.Connection, device: str) -> tuple[str, str]:
+    """(state, password in mosquitto's form) of one device; ("", "") for one that nobody knows."""
+    row = _row(tx, device)
+    return (row["state"], row["password"]) if row else ("", "")
+
+
 def standing(tx: sa.Connection, now: datetime) -> Standing:
     """Who may speak now."""
     i, c = identities.c, certificates.c

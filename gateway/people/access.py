@@ -49,6 +49,8 @@ RULES: tuple[Rule, ...] = (
     _open("/identity/ca"),
     _open("/identity/claim", "POST"),  # a one-time code
     _open("/identity/renew", "POST"),  # a certificate
+    _open("/identity/phone", "POST"),  # a one-time code
+    _open("/identity/phone/renew", "POST"),  # a password
     _open("/api/sync/page"),  # a handset's token
     _open("/uploads", "OPTIONS", "POST"),  # a device's token for this content
     _open("/uploads/{}", "HEAD", "PATCH", "DELETE"),

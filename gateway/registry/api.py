@@ -31,8 +31,9 @@ REPORTS_MAX = 500  # in one request and one transaction
 
 
 class ReportBody(BaseModel):
-    """A report (上报) of one incident. `source` and what follows: a collector's, who may be the first to report it;
-    `seq`: the device's own number in its `epoch`, `received_at`: when the gateway received it (UTC)."""
+    """A report (上报) of one incident. `source` and what follows: who saw it first, as the gateway can prove it, where
+    it says so; a handset's is a person's report. `seq`: the device's own number in its `epoch`, `received_at`: since
+    when that number is proven (UTC): received, or anything that the device numbered after it."""
 
     incident_id: Name
     case_class: CaseClass
@@ -47,7 +48,7 @@ class ReportBody(BaseModel):
     candidate_id: str = ""
     score: float = 0.0
     rule: str = ""
-    source: Literal["handset"] | None = None
+    source: Literal["kiosk", "drone", "handset"] | None = None
     reporter: Name | None = None
     epoch: Name | None = None
     seq: Annotated[int, Field(ge=0)] | None = None

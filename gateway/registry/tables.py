@@ -203,6 +203,37 @@ seals = sa.Table(
     sa.Column("settled_by", sa.Text, nullable=False),
     sa.Column("settled_at", sa.Text, nullable=False),
 )
+# Told by the gateway after the report; rows are only ever added. The newest row of an incident says who saw it first.
+sightings = sa.Table(
+    "reward_sightings",
+    metadata,
+    sa.Column("n", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True, autoincrement=True),
+    sa.Column("incident_id", sa.Text, nullable=False),
+    sa.Column("source", sa.Text, nullable=False),
+    sa.Column("device", sa.Text, nullable=False),
+    sa.Column("epoch", sa.Text, nullable=False),
+    sa.Column("seq", sa.BigInteger, nullable=False),
+    sa.Column("received_at", sa.Text, nullable=False),
+    sa.Column("at", sa.Text, nullable=False),
+    sa.Index("reward_sightings_incident", "incident_id", "n"),
+    sqlite_autoincrement=True,
+)
+# Operators' merges and splits; the newest row of a pair holds. `settled_at`: when the rewards followed, "" before.
+groupings = sa.Table(
+    "reward_groupings",
+    metadata,
+    sa.Column("n", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True, autoincrement=True),
+    sa.Column("decision", sa.BigInteger, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("incident_id", sa.Text, nullable=False),
+    sa.Column("other_id", sa.Text, nullable=False),
+    sa.Column("person", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("at", sa.Text, nullable=False),
+    sa.Column("settled_at", sa.Text, nullable=False),
+    sa.Index("reward_groupings_open", "settled_at", "n"),
+    sqlite_autoincrement=True,
+)
 # Figures of a period that is over, as they were first reckoned (gateway/registry/kept.py).
 evaluations = sa.Table(
     "evaluations",

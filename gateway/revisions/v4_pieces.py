@@ -126,7 +126,23 @@ def _regroup(tx: sa.Connection) -> None:
         tx.execute(sa.text(text))
 
 
-PIECES: tuple[Callable[[sa.Connection], None], ...] = (_cluster, _identity, _duty, _sync, _fleet, _desk, _regroup)
+def _firsts(tx: sa.Connection) -> None:
+    """The order of sightings; of those from before this version nothing is proven, so it starts empty."""
+    texts = ", ".join(f"{name} TEXT NOT NULL" for name in ("device", "candidate_id", "source", "epoch"))
+    rest = "seq BIGINT NOT NULL, proven_at TEXT NOT NULL, PRIMARY KEY (device, candidate_id)"
+    tx.execute(sa.text(f"CREATE TABLE sighting_order ({texts}, {rest})"))
+
+
+PIECES: tuple[Callable[[sa.Connection], None], ...] = (
+    _cluster,
+    _identity,
+    _duty,
+    _sync,
+    _fleet,
+    _desk,
+    _regroup,
+    _firsts,
+)
 
 
 def upgrade() -> None:

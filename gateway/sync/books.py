@@ -7,7 +7,7 @@ import msgspec
 import sqlalchemy as sa
 
 from edge.wire import Entry, Op, Order, Rejection, encode
-from gateway import forward, incidents, tracks
+from gateway import firsts, forward, incidents, tracks
 from gateway.bulk import Bulk
 from gateway.duty_tables import crew_rights
 from gateway.sync import calls, rows
@@ -173,6 +173,7 @@ class SqlBooks(SqlReader):
         incident, body = "", calls.body(op, crew, path)
         if path == "reports":
             incident = str(body["incident_id"])
+            body |= firsts.of_op(self._tx, op.device, op.epoch, op.seq, self._now)
             incidents.refer(self._bulk, op.evidence, incident, f"op:{op.device}:{op.op_id}")
         key = f"op:{op.device}:{op.op_id}"
         forward.put(self._tx, key, incident, calls.address(op, path), body, self._now)

@@ -20,8 +20,10 @@ PATHS: dict[str, "Kind"] = {
     "answers": "op",
     "/duty/reports": "op",
     "verdicts": "verdict",
+    "/sightings": "order",
+    "/groupings": "order",
 }
-Kind = Literal["report", "op", "verdict"]
+Kind = Literal["report", "op", "verdict", "order"]
 Order = Literal["incident", "all"]
 
 
@@ -42,7 +44,7 @@ class Parcel:
 
     @property
     def kind(self) -> Kind:
-        """Report of an incident, a crew's step or a camera's verdict."""
+        """Report of an incident, a crew's step, a camera's verdict, or who saw what first."""
         return PATHS[self.path if self.path in PATHS else self.path.rpartition("/")[2]]
 
 

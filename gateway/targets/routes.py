@@ -23,7 +23,8 @@ def build(settings: TargetSettings, registry: httpx.Client) -> Target:
 
 def owns(target: TargetSettings, others: list[TargetSettings]) -> sa.ColumnElement[bool]:
     """SQL: does a row of `forwards` (outer-joined with its incident) go to this target? A row that has one keeps it; a
-    report goes by its class; a step on a case that we did not report can only be the embedded registry's."""
+    report, and who was first, goes by its class; a step on a case that we did not report can only be the embedded
+    registry's."""
     f, i = forwards.c, incidents.c
     code, case_class = sa.func.coalesce(i.class_code, ""), sa.func.coalesce(i.case_class, "")
     claimed = [name for other in others if other.name != target.name for name in other.classes]
@@ -31,6 +32,6 @@ def owns(target: TargetSettings, others: list[TargetSettings]) -> sa.ColumnEleme
         by_class = sa.or_(code.in_(target.classes), case_class.in_(target.classes) & code.not_in(claimed))
     else:
         by_class = sa.and_(code.not_in(claimed), case_class.not_in(claimed))
-    report = f.path == "/reports"
+    report = f.path.in_(("/reports", "/sightings", "/groupings"))
     unrouted = sa.or_(report & by_class, ~report & sa.literal(target.kind == EMBEDDED))
     return sa.or_(f.target == target.name, sa.and_(f.target == "", unrouted))

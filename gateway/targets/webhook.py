@@ -27,7 +27,7 @@ class Webhook:
     def send(self, parcel: Parcel) -> Sent:
         """POST the template of the parcel's kind. A kind without a template is not wanted there."""
         template = {"report": self._settings.report, "verdict": self._settings.verdict, "op": self._settings.op}
-        if not template[parcel.kind]:
+        if not template.get(parcel.kind):
             return Sent("done", f"target {self.name} takes no {parcel.kind}")
         try:
             filled = fill(template[parcel.kind], self._values(parcel))

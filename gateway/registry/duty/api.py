@@ -11,6 +11,7 @@ from edge.wire import CaseClass
 from gateway.registry.duty import asks, callout, handover, leads, now, parties
 from gateway.registry.duty.office import Office
 from gateway.registry.duty.plan import Right
+from gateway.registry.reward.told import Instant
 from gateway.registry.store import Registry
 
 Name = Annotated[str, Field(min_length=1, max_length=128)]
@@ -96,7 +97,8 @@ class DecideBody(PersonBody):
 
 
 class ReportBody(BaseModel):
-    """What a crew or volunteers report from the street; a person looks before it is filed."""
+    """What a crew or volunteers report from the street; a person looks before it is filed. `source` and what follows:
+    as in gateway.registry.api.ReportBody; without them it takes part in no reward."""
 
     incident_id: Name
     case_class: CaseClass
@@ -107,6 +109,10 @@ class ReportBody(BaseModel):
     note: Text = ""
     at: str = ""
     evidence: Hashes = []
+    source: Literal["handset"] | None = None
+    epoch: Name | None = None
+    seq: Annotated[int, Field(ge=0, lt=2**63)] | None = None
+    received_at: Instant | None = None
 
 
 def add(app: FastAPI, registry: Registry) -> None:
@@ -241,7 +247,7 @@ def _add_reports(app: FastAPI, registry: Registry) -> None:
         code = next((c.code for c in registry.standard.classes if c.case_class == body.case_class), "")
         if not code:
             raise HTTPException(422, f"standard {registry.standard.version} has no class for '{body.case_class}'")
-        row = body.model_dump() | {"class_code": code, "label": body.case_class, "camera": "handset"}
+        row = body.model_dump(exclude_none=True) | {"class_code": code, "label": body.case_class, "camera": "handset"}
         return registry.once(key, ["report", row], lambda work: work.report(row, auto=False))
 
 

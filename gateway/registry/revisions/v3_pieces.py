@@ -118,6 +118,7 @@ def _rewards(tx: sa.Connection) -> None:
     postgres = tx.dialect.name == "postgresql"
     real, blob = ("DOUBLE PRECISION", "BYTEA") if postgres else ("FLOAT", "BLOB")
     long = "BIGINT NOT NULL"
+    number = "BIGSERIAL PRIMARY KEY" if postgres else "INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT"
 
     def texts(*names: str) -> str:
         return ", ".join(f"{name} TEXT NOT NULL" for name in names)
@@ -135,6 +136,12 @@ def _rewards(tx: sa.Connection) -> None:
         "CREATE INDEX reward_ledger_case ON reward_ledger (case_id)",
         f"CREATE TABLE reward_seals (month TEXT NOT NULL PRIMARY KEY, last_n {long}, {texts('head')}, "
         f"body {blob} NOT NULL, {texts('prev', 'hash', 'approved_by', 'approved_at', 'settled_by', 'settled_at')})",
+        f"CREATE TABLE reward_sightings (n {number}, {texts('incident_id', 'source', 'device', 'epoch')}, seq {long}, "
+        f"{texts('received_at', 'at')})",
+        "CREATE INDEX reward_sightings_incident ON reward_sightings (incident_id, n)",
+        f"CREATE TABLE reward_groupings (n {number}, decision {long}, "
+        f"{texts('kind', 'incident_id', 'other_id', 'person', 'reason', 'at', 'settled_at')})",
+        "CREATE INDEX reward_groupings_open ON reward_groupings (settled_at, n)",
         f"CREATE TABLE evaluations ({texts('start', 'until', 'sha256')}, body {blob} NOT NULL, {texts('kept_at')}, "
         "PRIMARY KEY (start, until))",
     ):

@@ -3,15 +3,18 @@
 from typing import Annotated, Any, Literal
 
 import msgspec
-from fastapi import FastAPI, HTTPException, Query
+from fastapi import FastAPI, Header, HTTPException, Query
 from fastapi.responses import Response
 from pydantic import BaseModel, Field
 
 from gateway.registry.reward import lists, month
+from gateway.registry.reward.told import GroupingBody, SightingBody, keep_grouping, keep_sighting
 from gateway.registry.reward.verify import verify
-from gateway.registry.store import Registry
+from gateway.registry.store import Registry, Work
+from gateway.times import to_text
 
 MonthText = Annotated[str, Field(pattern=r"^20\d{2}-(0[1-9]|1[0-2])$")]
+Key = Annotated[str, Header(alias="Idempotency-Key", min_length=1, max_length=300)]
 Outcome = Literal["", "open", "rewarded", "refused", "reversed"]
 
 
@@ -22,7 +25,8 @@ class PersonBody(BaseModel):
 
 
 def add(app: FastAPI, registry: Registry) -> None:
-    """The routes below /rewards."""
+    """The routes below /rewards, and those by which the gateway tells who saw what first."""
+    _add_told(app, registry)
 
     @app.get("/rewards")
     def listed(outcome: Outcome = "", limit: Annotated[int, Query(ge=1, le=5000)] = 200) -> Response:
@@ -57,6 +61,24 @@ def add(app: FastAPI, registry: Registry) -> None:
         except month.NotNow as error:
             raise HTTPException(409, str(error)) from error
         return _json(_shown(seal, month.listed(seal)))
+
+
+def _add_told(app: FastAPI, registry: Registry) -> None:
+    @app.post("/sightings", status_code=201)
+    def sighting(body: SightingBody, key: Key) -> dict[str, Any]:
+        def keep(work: Work) -> dict[str, Any]:
+            keep_sighting(work.journal.tx, body.incident_id, body, to_text(work.now))
+            return {"incident_id": body.incident_id}
+
+        return registry.once(key, ["sighting", body.model_dump()], keep)
+
+    @app.post("/groupings", status_code=201)
+    def grouping(body: GroupingBody, key: Key) -> dict[str, Any]:
+        def keep(work: Work) -> dict[str, Any]:
+            keep_grouping(work.journal.tx, body, to_text(work.now))
+            return {"decision": body.decision}
+
+        return registry.once(key, ["grouping", body.model_dump()], keep)
 
 
 def _shown(seal: dict[str, Any] | None, body: dict[str, Any]) -> dict[str, Any]:

@@ -20,11 +20,12 @@ Why = Literal[
 
 @dataclass(frozen=True)
 class Given:
-    """A live reward. `at`: when its report is proven (UTC text)."""
+    """A live reward. `at`: when its report is proven (UTC text). `apart`: a person said that it is of another thing."""
 
     claim: Claim
     at: str
     amount: int
+    apart: bool = False
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,7 @@ def _interval(claim: Claim, at: str, given: Sequence[Given], policy: RewardPolic
         apart = _apart(at, other.at)
         if other.claim.person == claim.person and apart < person and claim.source != "handset":
             return "person_interval"
-        near = other.claim.kind == claim.kind and metres(other.claim, claim) <= policy.same_within_m
+        near = not other.apart and other.claim.kind == claim.kind and metres(other.claim, claim) <= policy.same_within_m
         if near and apart < place:
             return "place_interval"
     return None

@@ -9,6 +9,7 @@ from gateway.registry.tables import claims
 from gateway.times import to_text
 
 CITIZEN, HANDSET = "citizen", "handset"
+TAKEN_BACK = "taken_back"  # why a claim is open again
 _SOURCES = frozenset({CITIZEN, HANDSET})
 _EMPTY = ("person", "outcome", "why", "first_case", "confirmed_case", "proven_at", "decided_at")
 

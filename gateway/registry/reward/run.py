@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,20 +13,19 @@ from gateway.registry.city import City
 from gateway.registry.evaluation import local_day
 from gateway.registry.reward import ledger as books
 from gateway.registry.reward import payees
+from gateway.registry.reward.corrections import Corrections
 from gateway.registry.reward.decide import Given, Verdict, decide
 from gateway.registry.reward.month import owing
-from gateway.registry.reward.opened import CITIZEN
+from gateway.registry.reward.opened import CITIZEN, TAKEN_BACK
 from gateway.registry.reward.order import Claim, first
 from gateway.registry.reward.policy import RewardPolicy
-from gateway.registry.reward.window import Window
+from gateway.registry.reward.window import DELAY_MAX, Window
 from gateway.registry.tables import cases, claims
 from gateway.times import from_text, to_text
 
 BATCH_MAX = 2000
 MONTH_DAYS_MAX = 32
 LOOK_FOR = timedelta(days=14)  # how long a report that was turned down as a duplicate waits for its twin to be filed
-DELAY_MAX = timedelta(days=1)  # between the door's or the gateway's receipt and the registry's
-TAKEN_BACK = "taken_back"
 Outcomes = Counter[str]
 
 
@@ -47,6 +47,8 @@ class Rewards:
     def run(self, now: datetime) -> Outcomes:
         """Everything that is due; how many reports were decided, by why."""
         found: Outcomes = Counter(taken_back=self._take_back(to_text(now)))
+        corrected = Corrections(self._registry, self.policy, self._city.served.devices, self._senders).run(now)
+        found.update(corrected)
         after = ""
         while batch := self._ripe(now, after):
             found += self._decide(batch, now)
@@ -133,7 +135,8 @@ def _one(
         return _write(tx, claim, at, leader.case_id, confirmed, Verdict("rewarded_already"), now)
     day = local_day(stand.reported_at)
     contracts = city.served.serving(stand.cell, stand.patrol_area, claim.class_code, day)
-    verdict = decide(claim, at, leader, _given(tx, claim, at, policy), contracts, policy)
+    given = [replace(g, apart=window.apart(claim.case_id, g.claim.case_id)) for g in _given(tx, claim, at, policy)]
+    verdict = decide(claim, at, leader, given, contracts, policy)
     return _write(tx, claim, at, leader.case_id, confirmed, verdict, now)
 
 

@@ -118,7 +118,7 @@ var vectors = (() => {
     if (op.kind === "photo") return { ...order2, photos };
     if (!isOpen(order2) || attempt < order2.attempt) return order2;
     if (op.kind === "extend" || op.kind === "suspend") {
-      return isFinal(order2.step) ? order2 : { ...order2, asked: op.kind, photos };
+      return isFinal(order2.step) ? order2 : { ...order2, asked: op.kind, answer: "", answer_words: "", photos };
     }
     if (!isStep(op.kind)) return order2;
     if (order2.step === op.kind && isFinal(op.kind)) return { ...order2, photos };
@@ -510,6 +510,7 @@ var vectors = (() => {
       note: wish2.note ?? "",
       hours: wish2.hours ?? null,
       notice_id: wish2.notice_id ?? "",
+      case_class: null,
       points: (wish2.points ?? []).slice(0, POINTS_MAX),
       evidence
     };

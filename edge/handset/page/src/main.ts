@@ -1,10 +1,11 @@
 // The page's start: one page at a time, who we are, where the centre is, then the phone and its screens.
 
+import { Identity } from "./shell/identity";
 import { Phone } from "./shell/phone";
 import { Place } from "./shell/place";
 import { StoreUnusable } from "./shell/store";
 import { App } from "./view/app";
-import { alone, setup, type Identity } from "./view/setup";
+import { alone, setup } from "./view/setup";
 import { t } from "./view/words";
 
 declare const VERSION: string;
@@ -20,12 +21,16 @@ async function start(): Promise<void> {
 }
 
 async function run(): Promise<void> {
-  const identity = kept("identity") ?? (await setup());
-  localStorage.setItem("identity", JSON.stringify(identity));
-  if (location.hash.startsWith("#device=")) location.hash = "";
+  let identity: Identity;
+  try {
+    identity = await Identity.open();
+  } catch (error) {
+    alone(`${t("unusable")} (${String(error)})`);
+    return;
+  }
   void navigator.storage?.persist?.();
-  const url = await linked();
-  if (!url) {
+  const [enrolled, url] = [await enrol(identity), await linked()];
+  if (!enrolled || !url) {
     alone(t("no_link"));
     self.addEventListener("online", () => location.reload());
     return;
@@ -35,11 +40,24 @@ async function run(): Promise<void> {
   await new Promise(() => undefined);
 }
 
+/** Ask who this phone is until it is known, and claim it; false: the centre cannot be reached. */
+async function enrol(identity: Identity): Promise<boolean> {
+  for (let words = ""; ; words = t("bad_code")) {
+    if (!identity.me) await identity.begin(await setup(words));
+    if (/^#(device|code)=/.test(location.hash)) location.hash = "";
+    const said = await identity.claim();
+    if (said === "good") return true;
+    if (said !== "refused") return false;
+    await identity.forget();
+  }
+}
+
 async function show(identity: Identity, url: string): Promise<void> {
   let app: App | null = null;
+  const { device, password } = identity.me ?? { device: "", password: "" };
   try {
-    const broker = { url, ...identity, software: `zhuomu phone ${VERSION}` };
-    const phone = await Phone.open(broker, () => app?.refresh());
+    const broker = { url, device, password, software: `zhuomu phone ${VERSION}` };
+    const phone = await Phone.open(broker, identity, () => app?.refresh());
     const place = new Place((point) => void phone.moved(point));
     app = new App(phone, place, await fetched("areas.json"));
     if (phone.book.meta.shift === "shift_on") place.start();
@@ -65,11 +83,6 @@ async function fetched(path: string): Promise<unknown> {
   } catch {
     return null;
   }
-}
-
-function kept(name: string): Identity | null {
-  const text = localStorage.getItem(name);
-  return text ? (JSON.parse(text) as Identity) : null;
 }
 
 void start();

@@ -49,6 +49,7 @@ export interface Op extends Versioned {
   note: string;
   hours: number | null;
   notice_id: string;
+  case_class: string | null;
   points: Point[];
   evidence: EvidenceRef[];
 }
@@ -83,6 +84,8 @@ export interface Order {
   step_by: string;
   step_at: string | null;
   asked: "" | "extend" | "suspend";
+  answer: "" | "granted" | "refused";
+  answer_words: string;
   reminders: number;
   reminder: string;
   photos: string[];

@@ -33,7 +33,7 @@ function one(order: Order, op: Op, attempt: number): Order {
   if (op.kind === "photo") return { ...order, photos };
   if (!isOpen(order) || attempt < order.attempt) return order;
   if (op.kind === "extend" || op.kind === "suspend") {
-    return isFinal(order.step) ? order : { ...order, asked: op.kind, photos };
+    return isFinal(order.step) ? order : { ...order, asked: op.kind, answer: "", answer_words: "", photos };
   }
   if (!isStep(op.kind)) return order;
   if (order.step === op.kind && isFinal(op.kind)) return { ...order, photos };

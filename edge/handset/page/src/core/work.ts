@@ -57,6 +57,7 @@ export function act(book: Book, draft: Draft, wish: Wish): Op {
     note: wish.note ?? "",
     hours: wish.hours ?? null,
     notice_id: wish.notice_id ?? "",
+    case_class: null,
     points: (wish.points ?? []).slice(0, POINTS_MAX),
     evidence,
   };

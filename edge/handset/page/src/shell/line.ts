@@ -6,6 +6,8 @@ import { SCHEMA_VERSION } from "../core/messages";
 const ROOT = "zm/1";
 const KEEPALIVE_S = 20;
 const CONNECT_TIMEOUT_MS = 8000;
+// CONNACK of MQTT 3.1.1: bad user name or password, not authorised.
+const DENIED: unknown[] = [4, 5];
 const BACKOFF_FIRST_MS = 200;
 const BACKOFF_MAX_MS = 30_000;
 
@@ -22,7 +24,8 @@ export interface Ears {
   up(): void;
   down(): void;
   heard(channel: string, payload: Uint8Array): Promise<void>;
-  refused(reason: string): void;
+  /** `denied`: the broker does not let this phone in. */
+  refused(reason: string, denied?: boolean): void;
 }
 
 export class Line {
@@ -60,7 +63,7 @@ export class Line {
     this.client = client;
     client.handleMessage = (packet, done) => void this.message(packet.topic, packet.payload, done);
     client.on("connect", () => void this.connected(client));
-    client.on("error", (error) => this.ears.refused(error.message));
+    client.on("error", (error) => this.ears.refused(error.message, DENIED.includes((error as { code?: unknown }).code)));
     client.on("close", () => this.lost(client));
   }
 

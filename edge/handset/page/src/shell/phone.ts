@@ -6,10 +6,12 @@ import { START_JITTER_S, Session, SHIFT_JITTER_S } from "../core/session";
 import { photoLost, take } from "../core/take";
 import { act, clear, locate, sendTrack, type Wish } from "../core/work";
 import { base64, randomHex } from "./bytes";
+import type { Identity } from "./identity";
 import { Line, type Broker } from "./line";
 import { Store } from "./store";
 
 const TICK_MS = 500;
+const STAND_MS = 5 * 60_000;
 const BULK_TIMEOUT_MS = 10_000;
 const KNOWN = ["delta", "receipt", "photostate", "wipe"];
 type Wanted = Omit<Wish, "at" | "op_id">;
@@ -22,11 +24,14 @@ export class Phone {
   private turn: Promise<unknown> = Promise.resolve();
   private fetching = false;
   private timer = 0;
+  private standing = 0;
+  private asking = false;
 
   private constructor(
     private readonly store: Store,
     readonly book: Book,
-    broker: Broker,
+    private readonly broker: Broker,
+    private readonly identity: Identity,
     private readonly changed: () => void,
   ) {
     this.session = new Session(book, (low, high) => low + Math.random() * (high - low), true);
@@ -34,12 +39,15 @@ export class Phone {
       up: () => this.up(),
       down: () => this.down(),
       heard: (channel, payload) => this.heard(channel, payload),
-      refused: (reason) => this.tell(reason),
+      refused: (reason, denied) => {
+        this.tell(reason);
+        if (denied) void this.stand(true);
+      },
     });
   }
 
   /** `changed` is called after everything that the page may show. Throws StoreUnusable. */
-  static async open(broker: Broker, changed: () => void): Promise<Phone> {
+  static async open(broker: Broker, identity: Identity, changed: () => void): Promise<Phone> {
     const store = await Store.open(`zhuomu-${broker.device}`);
     const rows = await store.load();
     if (!rows.some((row) => row.store === "meta")) {
@@ -47,12 +55,14 @@ export class Phone {
       await store.commit([meta]);
       rows.push(meta);
     }
-    return new Phone(store, new Book(rows), broker, changed);
+    return new Phone(store, new Book(rows), broker, identity, changed);
   }
 
   start(): void {
     this.line.start();
     this.timer = self.setInterval(() => void this.pump(), TICK_MS);
+    void this.stand(true);
+    this.standing = self.setInterval(() => void this.stand(false), STAND_MS);
     self.addEventListener("online", () => this.line.hurry());
     self.addEventListener("offline", () => this.line.drop());
   }
@@ -90,8 +100,25 @@ export class Phone {
 
   end(): void {
     clearInterval(this.timer);
+    clearInterval(this.standing);
     this.line.end();
     this.store.close();
+  }
+
+  /** How the centre sees this phone: a new password when it is time, everything gone when it was shut out. */
+  private async stand(now: boolean): Promise<void> {
+    if (this.asking) return;
+    this.asking = true;
+    try {
+      const said = await this.identity.check(now);
+      this.broker.password = this.identity.me?.password ?? "";
+      if (said !== "gone" || this.book.meta.wiped) return;
+      await this.take({ channel: "wipe", body: { schema_version: 1, wipe_id: "shut-out", reason: "shut out" } });
+      await this.identity.wipe();
+      this.broker.password = "";
+    } finally {
+      this.asking = false;
+    }
   }
 
   private up(): void {

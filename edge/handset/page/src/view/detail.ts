@@ -7,7 +7,7 @@ import type { App } from "./app";
 import { h, icon, ICONS, type Child } from "./dom";
 import { due, tags } from "./list";
 import { sheet, type Ask } from "./sheet";
-import { clock, ofClass, state, step, t } from "./words";
+import { answered, clock, ofClass, state, step, t } from "./words";
 
 const MAIN: Record<string, Ask> = { "": "accepted", accepted: "arrived", arrived: "disposed" };
 
@@ -30,6 +30,7 @@ function facts(app: App, order: Order): Child[] {
     h("div.tags", {}, ...tags(order)),
     order.note ? h("p.note", {}, order.note) : null,
     order.reminders ? h("p.reminder", {}, h("b", {}, `${t("urged")} ${order.reminders}`), ` ${order.reminder}`) : null,
+    order.answer ? h("p.note.answer", {}, h("b", {}, answered(order.answer)), ` ${order.answer_words}`) : null,
     app.map.small(order),
     h("dl", {}, ...rows.flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value)])),
     pictures(app, order),

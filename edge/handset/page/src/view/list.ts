@@ -5,7 +5,7 @@ import type { Order } from "../core/messages";
 import type { App } from "./app";
 import { h, type Child } from "./dom";
 import { distance, length, type LatLon } from "./projection";
-import { asked, clock, ofClass, span, state, step, t } from "./words";
+import { answered, asked, clock, ofClass, span, state, step, t } from "./words";
 
 export function list(app: App): HTMLElement {
   const orders = read.orders(app.phone.book);
@@ -21,6 +21,7 @@ export function tags(order: Order): Child[] {
     order.reminders > 0 && h("span.tag.red", {}, `${t("urged")} ${order.reminders}`),
     order.state === "rework" && h("span.tag.amber", {}, state("rework")),
     order.asked !== "" && h("span.tag.amber", {}, asked(order.asked)),
+    order.answer && h(order.answer === "granted" ? "span.tag" : "span.tag.red", {}, answered(order.answer)),
     h(`span.tag.step-${order.step || "new"}`, {}, step(order.step)),
   ];
 }

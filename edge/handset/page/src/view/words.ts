@@ -64,6 +64,9 @@ const WORDS = {
   device_help: ["由中心发放，例如 phone-1", "Given out by the centre, for example phone-1"],
   bad_device: ["只能用小写字母、数字和短横线", "Lower-case letters, digits and hyphens only"],
   password: ["口令（如有）", "Password (where there is one)"],
+  code_once: ["一次性登记码", "One-time code"],
+  code_help: ["由中心发放，只能用一次", "Given out by the centre, good once"],
+  bad_code: ["登记码有误、已用过或已过期，请向中心索取新码", "The code is wrong, used or too old; ask the centre for a new one"],
   begin: ["开始", "Begin"],
   no_link: ["连不上中心，请联网后再试", "The centre cannot be reached; try again with a network"],
   wiped: ["本机已注销并清空，请交回单位。", "This phone was revoked and emptied. Take it to the office."],
@@ -105,6 +108,10 @@ const OF_ASKED: Record<string, readonly [string, string]> = {
   extend: ["已申请延期", "Asked to extend"],
   suspend: ["已申请挂账", "Asked to suspend"],
 };
+const OF_ANSWER: Record<string, readonly [string, string]> = {
+  granted: ["已批准", "Granted"],
+  refused: ["未批准", "Refused"],
+};
 const OF_KIND: Record<string, readonly [string, string]> = {
   accepted: WORDS.accept,
   arrived: WORDS.arrive,
@@ -129,6 +136,7 @@ export const step = (name: string): string => pick(OF_STEP[name] ?? [name, name]
 export const state = (name: string): string => pick(OF_STATE[name] ?? [name, name]);
 export const ofClass = (name: string): string => pick(OF_CLASS[name] ?? [name, name]);
 export const asked = (name: string): string => pick(OF_ASKED[name] ?? [name, name]);
+export const answered = (name: string): string => pick(OF_ANSWER[name] ?? [name, name]);
 export const ofKind = (name: string): string => pick(OF_KIND[name] ?? WORDS.unknown_op);
 
 export function speak(next: Language): void {
