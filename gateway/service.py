@@ -15,7 +15,7 @@ from fastapi import FastAPI
 from edge.link.mqtt import Connection, Group, Incoming
 from edge.link.settings import SettingsError
 from edge.wire import topic, up_filter
-from gateway import api, api_map, fleet_api, health, hooks, looking, regroup_api, secrets_file, tus
+from gateway import api, api_bulletin, api_map, fleet_api, health, hooks, looking, regroup_api, secrets_file, tus
 from gateway.counters import Counters
 from gateway.devices import door, hook, shut
 from gateway.devices.ca import CaUnusable
@@ -37,6 +37,7 @@ from gateway.people.vault import Vault
 from gateway.phone import add_phone
 from gateway.ports import listen
 from gateway.registry import city, standard
+from gateway.registry_desk import RegistryDesk
 from gateway.retention import Retention
 from gateway.schema import open_database
 from gateway.server import Server, ready_line
@@ -71,7 +72,10 @@ class Gateway:
         self.database = open_database(settings.url())
         self.pictures = EvidenceStore(data / "evidence", settings.evidence_bytes_max)
         self.registry = httpx.Client(
-            base_url=settings.embedded_url() or settings.registry_url, timeout=TIMEOUT_S, trust_env=False
+            base_url=settings.embedded_url() or settings.registry_url,
+            headers=settings.registry_headers(),
+            timeout=TIMEOUT_S,
+            trust_env=False,
         )
         self.connection = self._connection(settings)
         self.duty = self._duty(settings)
@@ -258,6 +262,7 @@ def app_of(gateway: Gateway) -> FastAPI:
     shows = looking.guard(gateway.database, sight, doors)
     api.add_routes(app, gateway.database, gateway.pictures, gateway.counters, shows)
     api_map.add_map(app, gateway.database, sight, doors)
+    api_bulletin.add_bulletin(app, RegistryDesk(gateway.registry))
     sync_http.add_routes(app, gateway.database, gateway.tokens, utc_now)
     add_phone(app, gateway.settings)
     well, render = gateway.is_well, gateway.metrics.render

@@ -64,6 +64,7 @@ RULES: tuple[Rule, ...] = (
     _data("/api/map", "case.view", whole_city=False),
     _data("/api/city", "case.view", whole_city=False),
     _data("/api/things", "case.view", whole_city=False),
+    Rule("/bulletin", permission="evaluation.read"),
     _data("/api/summary", "case.view"),
     _data("/api/feed", "case.view"),
     _data("/api/incidents", "case.view"),
