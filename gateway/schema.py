@@ -1,10 +1,20 @@
 """The gateway's whole schema: every file of tables is imported here, so that what opens a database knows them all."""
 
-from gateway import cluster_tables, duty_tables, fleet_tables, identity_tables, regroup_tables, sync_tables, tables
+from gateway import (
+    asks_tables,
+    cluster_tables,
+    duty_tables,
+    fleet_tables,
+    identity_tables,
+    regroup_tables,
+    sync_tables,
+    tables,
+)
 from gateway.database import Database
 from gateway.migrations import MIGRATIONS
 
 __all__ = [
+    "asks_tables",
     "cluster_tables",
     "duty_tables",
     "fleet_tables",

@@ -16,6 +16,7 @@ from edge.link.mqtt import Connection, Group, Incoming
 from edge.link.settings import SettingsError
 from edge.wire import topic, up_filter
 from gateway import api, api_bulletin, api_map, fleet_api, health, hooks, looking, regroup_api, secrets_file, tus
+from gateway.asks import Asker
 from gateway.counters import Counters
 from gateway.devices import door, hook, shut
 from gateway.devices.ca import CaUnusable
@@ -116,6 +117,7 @@ class Gateway:
         self.sender = Sender(
             self.database, self.connection, self.counters, utc_now, s.resend_s, s.resend_s_max, may("down")
         )
+        self.asker = Asker(self.database, self.counters, utc_now, self.sender.wake.set)
         self.retention = Retention(s, self.database, self.pictures, self.counters, utc_now, may("retention"))
 
     def _build_ways(self, s: GatewaySettings) -> None:

@@ -1,5 +1,6 @@
 """The contract between devices and centre: messages, the channel table, codec and error codes."""
 
+from edge.wire.asks import Answer, Ask
 from edge.wire.care import Config
 from edge.wire.channels import (
     CHANNELS,
@@ -91,6 +92,8 @@ __all__ = [
     "ROOT",
     "SCHEMA_VERSION",
     "WAITING_MAX",
+    "Answer",
+    "Ask",
     "Bulk",
     "Candidate",
     "CaseClass",

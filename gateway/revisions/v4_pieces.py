@@ -9,7 +9,7 @@ from collections.abc import Callable
 import sqlalchemy as sa
 from alembic import op
 
-from gateway import duty_tables
+from gateway import asks_tables, duty_tables
 
 revision = "4"
 down_revision = "3"
@@ -126,7 +126,22 @@ def _regroup(tx: sa.Connection) -> None:
         tx.execute(sa.text(text))
 
 
-PIECES: tuple[Callable[[sa.Connection], None], ...] = (_cluster, _identity, _duty, _sync, _fleet, _desk, _regroup)
+def _asks(tx: sa.Connection) -> None:
+    """What devices were asked and answered."""
+    for table in asks_tables.TABLES:
+        table.create(tx)
+
+
+PIECES: tuple[Callable[[sa.Connection], None], ...] = (
+    _cluster,
+    _identity,
+    _duty,
+    _sync,
+    _fleet,
+    _desk,
+    _regroup,
+    _asks,
+)
 
 
 def upgrade() -> None:
