@@ -24,7 +24,7 @@ def begin(
             raise fleet.FleetError(f"{scope}: 没有岗亭 no kiosk is in it")
         found = list(running(tx, members).values())
         if any(document != found[0] for document in found):
-            words = "各岗亭的远程设置不同，请改为选定岗亭 these kiosks run different settings from afar; choose them by name"
+            words = "各岗亭的远程设置不同，请选定岗亭 these kiosks run different settings; choose them by name"
             raise fleet.FleetError(words)
         return [_create(tx, found[0], text, scope, share, refusals_max, by, why, now)]
     if not 0 < len(chosen) <= CHOSEN_MAX:

@@ -45,6 +45,14 @@ def of_json(text: str) -> Book:
     return parsed(text_of(found))
 
 
+def version_of(text: str) -> str:
+    """The version that a rule file gives itself; "" for what is no rule file."""
+    try:
+        return str(parsed(text)["version"])
+    except NotRules:
+        return ""
+
+
 def text_of(book: Book) -> str:
     """TOML that reads back as the same."""
     flat = {name: value for name, value in book.items() if name not in LISTS}

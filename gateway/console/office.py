@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from fastapi import Request
 
+from gateway.asks import Asker
 from gateway.console.trusted import Trusted
 from gateway.console.visit import Visit
 from gateway.counters import Counters
@@ -31,6 +32,8 @@ class Office:
     door: Door
     sight: Sight
     clock: Clock
+    asker: Asker
+    news: Callable[[], None]  # something is to be sent to devices
 
     def visit(self, request: Request) -> Visit:
         """Who asks for a page."""

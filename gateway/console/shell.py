@@ -19,6 +19,8 @@ WAYS: tuple[tuple[str, str, str], ...] = (
     ("/fleet", "设备", "Fleet"),
     ("/evaluation", "评价", "Evaluation"),
     ("/rules", "标准", "Standard"),
+    ("/whatif", "试算", "What if"),
+    ("/rollouts", "下发", "Rollouts"),
     ("/audit", "审计", "Audit"),
 )
 

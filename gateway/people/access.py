@@ -96,6 +96,8 @@ RULES: tuple[Rule, ...] = (
     _page("/fleet", "device.view", whole_city=True),
     _page("/evaluation", "evaluation.read", whole_city=True),
     _page("/rules", "rules.read", whole_city=True),
+    _page("/whatif", "rules.read", whole_city=True),
+    _page("/rollouts", "device.view", whole_city=True),
     _page("/audit", "audit.read", whole_city=True),
 )
 

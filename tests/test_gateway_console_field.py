@@ -1,0 +1,118 @@
+"""The desk's pages that reach into the field, in a browser: rules tried at a kiosk and rolled out, cameras live."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from desk_helpers import PASSWORD, PEOPLE, Staff, Visitor, launched
+from gateway_helpers import Centre, eventually
+from playwright.sync_api import Browser, expect, sync_playwright
+from test_kiosk_rules_replay import BOOK, Street, watch
+
+from edge.kiosk.asked import Asked
+from edge.link import Broker, Link, Outbox
+from edge.wire import Config, Health, Versions, encode, topic
+
+SOME_S = 20_000
+ROLES = ("supervisor", "admin", "auditor")
+pytestmark = pytest.mark.slow
+
+
+class Kiosk:
+    """A kiosk's line, its answers and what it was wished; what it sees was seen before."""
+
+    def __init__(self, port: int, folder: Path, shows: object = None) -> None:
+        self.wishes: list[Config] = []
+        self._outbox = Outbox(folder / "line.db", "kiosk-1")
+        handlers = {"ask": lambda ask: self.asked(ask), "config": self.wishes.append}
+        self.link = Link(self._outbox, Broker(port=port), "kiosk", handlers=handlers)
+        self.asked = Asked("kiosk-1", folder / "kiosk-1.db", folder, self.link.say, shows)  # type: ignore[arg-type]
+        self.link.start()
+
+    def tells(self, cameras: dict[str, dict[str, float | str]] | None = None, **versions: object) -> None:
+        """Health, as it comes every ten seconds."""
+        told = Versions(**versions)  # type: ignore[arg-type]
+        now = datetime.now(UTC)
+        health = Health(device="kiosk-1", at=now, outbox_rows=0, outbox_bytes=0, cameras=cameras or {}, versions=told)
+        self.link._connection.publish(topic("up", "kiosk-1", "health"), encode(health), 1)
+
+    def stop(self) -> None:
+        """End the line."""
+        self.link.stop()
+        self.asked.close()
+        self._outbox.close()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = launched(playwright)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def centre(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Centre]:
+    centre = Centre(tmp_path_factory.mktemp("centre"), {"console": True, "people": PEOPLE})
+    centre.start("broker", "gateway")
+    yield centre
+    centre.stop()
+
+
+@pytest.fixture(scope="module")
+def desktop(browser: Browser, centre: Centre) -> Iterator[Visitor]:
+    staff = Staff(centre.folder / "gateway")
+    staff.add("wang", *ROLES)
+    visitor = Visitor(browser, centre)
+    visitor.sign_in("wang", PASSWORD, staff.code("wang"))
+    visitor.page.locator("header.zm-bar").wait_for()
+    yield visitor
+    visitor.close()
+
+
+def audit(desktop: Visitor, centre: Centre) -> list[tuple[str, str]]:
+    """(action, subject) of everything that was written down."""
+    rows = centre.http.get("/people/audit", headers=desktop.cookie(), params={"limit": 200}).json()["rows"]
+    return [(row["action"], row["subject"]) for row in rows]
+
+
+def test_rules_are_tried_at_the_kiosk_before_they_are_rolled_out(
+    desktop: Visitor, centre: Centre, tmp_path: Path
+) -> None:
+    """Fetch, change a dwell, see what falls away, roll out with a reason, watch the kiosk's state, stop."""
+    watch(tmp_path, Street(2), 60.0, BOOK)
+    kiosk = Kiosk(centre.mqtt_port, tmp_path)
+    try:
+        eventually(lambda: centre.http.get("/api/devices", headers=desktop.cookie()).json(), "the kiosk")
+        page = desktop.open("/whatif?lang=en")
+        page.get_by_role("button", name="Fetch rules in force").click()
+        page.get_by_text("1 of 1 kiosks replayed").wait_for(timeout=SOME_S)
+        page.get_by_label("heaps dwell s").fill("100000")
+        page.get_by_role("button", name="What if").click()
+        page.get_by_role("cell", name="- only what was filed").first.wait_for(timeout=SOME_S)
+        heaps = page.get_by_role("region", name="by class").get_by_role("row").filter(has_text="01-10")
+        filed, would = (int(heaps.get_by_role("cell").nth(n).inner_text()) for n in (1, 2))
+        assert (would, filed > 0) == (0, True)
+        assert kiosk.wishes == [], "trying applies nothing"
+        page.get_by_role("button", name="Roll out these rules").click()
+        page.get_by_text("give a reason").wait_for()
+        page.get_by_label("reason").fill("too many heaps")
+        page.get_by_role("button", name="Roll out these rules").click()
+        eventually(lambda: kiosk.wishes, "the wish")
+        assert 'version = "first-desk"' in kiosk.wishes[0].body.replace('\\"', '"')
+        kiosk.tells(config=kiosk.wishes[0].version, config_state="trial")
+        page = desktop.open("/rollouts?lang=en")
+        page.get_by_role("cell", name="on trial").wait_for(timeout=SOME_S)
+        kiosk.tells(config_refused=kiosk.wishes[0].version, config_reason="camera north gave no picture")
+        page.get_by_text("camera north gave no picture").first.wait_for(timeout=SOME_S)
+        expect(page.get_by_text("paused · device:kiosk-1")).to_be_visible(timeout=SOME_S)
+        page.get_by_role("button", name="Stop").click()
+        expect(page.get_by_text("ended · device:kiosk-1")).to_be_visible(timeout=SOME_S)
+    finally:
+        kiosk.stop()
+    done = audit(desktop, centre)
+    assert done.count(("rules.replayed", "kiosk-1")) == 2
+    assert ("rollout.begun", "kiosk-1") in done
+    assert ("rollout.changed", str(kiosk.wishes[0].version)) in done
+    assert desktop.errors == []
