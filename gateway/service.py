@@ -15,7 +15,7 @@ from fastapi import FastAPI
 from edge.link.mqtt import Connection, Group, Incoming
 from edge.link.settings import SettingsError
 from edge.wire import topic, up_filter
-from gateway import api, api_bulletin, api_map, fleet_api, health, hooks, looking, regroup_api, secrets_file, tus
+from gateway import api, api_bulletin, api_map, fleet_api, health, hooks, live, looking, regroup_api, secrets_file, tus
 from gateway.asks import Asker
 from gateway.counters import Counters
 from gateway.devices import door, hook, shut
@@ -275,6 +275,7 @@ def app_of(gateway: Gateway) -> FastAPI:
     regroup_api.add_regroup(app, gateway.database, utc_now, doors.person)
     uploads = Uploads(Path(gateway.settings.data) / "tus", gateway.settings.uploads, gateway.counters)
     tus.add_uploads(app, tus.Door(gateway.database, gateway.pictures, uploads, gateway.counters, utc_now))
+    live.add_live(app, gateway.asker, doors)
     hooks.add_hooks(app, gateway.database, gateway.targets, gateway.counters, utc_now, gateway.sender.wake.set)
     if s.console:
         from gateway.console import pages  # NiceGUI takes a second to import; a gateway without a page need not wait

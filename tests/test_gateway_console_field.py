@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 from desk_helpers import PASSWORD, PEOPLE, Staff, Visitor, launched
 from gateway_helpers import Centre, eventually
+from live_rig import Rig, clip
 from playwright.sync_api import Browser, expect, sync_playwright
 from test_kiosk_rules_replay import BOOK, Street, watch
 
 from edge.kiosk.asked import Asked
+from edge.kiosk.deskviewers import DeskViewers
 from edge.link import Broker, Link, Outbox
 from edge.wire import Config, Health, Versions, encode, topic
 
@@ -29,6 +31,7 @@ class Kiosk:
         self.link = Link(self._outbox, Broker(port=port), "kiosk", handlers=handlers)
         self.asked = Asked("kiosk-1", folder / "kiosk-1.db", folder, self.link.say, shows)  # type: ignore[arg-type]
         self.link.start()
+        eventually(lambda: self.link.connected, "the line")
 
     def tells(self, cameras: dict[str, dict[str, float | str]] | None = None, **versions: object) -> None:
         """Health, as it comes every ten seconds."""
@@ -116,3 +119,46 @@ def test_rules_are_tried_at_the_kiosk_before_they_are_rolled_out(
     assert ("rollout.begun", "kiosk-1") in done
     assert ("rollout.changed", str(kiosk.wishes[0].version)) in done
     assert desktop.errors == []
+
+
+def test_the_wall_shows_cameras_live_to_who_may_and_says_why_one_shows_nothing(
+    desktop: Visitor, centre: Centre, tmp_path: Path
+) -> None:
+    """Pictures that move, a camera that is not shown, a live view that ends and comes back; each viewing is logged."""
+    with Rig(clip(tmp_path / "north.mp4", 20.0)) as rig:
+        kiosk = Kiosk(centre.mqtt_port, tmp_path, DeskViewers(rig.live, rig.tokens, 20))
+        try:
+            kiosk.tells({"north": {"fps": 5.0}, "yard": {"fps": 5.0}})
+            page = desktop.open("/wall?lang=en")
+            page.get_by_label("cameras").click()
+            page.get_by_role("option", name="kiosk-1 · north").click()
+            page.get_by_role("option", name="kiosk-1 · yard").click()
+            page.keyboard.press("Escape")
+            page.get_by_role("button", name="Watch").click()
+            page.get_by_text("give a reason").wait_for()
+            page.get_by_label("reason").fill("complaint 7")
+            page.get_by_role("button", name="Watch").click()
+            shown = "zhuomuWall.tiles.get('kiosk-1/north')?.shown"
+            page.wait_for_function(f"{shown} > 10", timeout=60_000)
+            page.get_by_text("no camera 'yard' is shown live here").wait_for(timeout=SOME_S)
+            page.screenshot(path="/tmp/desk2_wall.png")
+            rig.live_ends()
+            page.wait_for_function("zhuomuWall.tiles.get('kiosk-1/north').connects > 1", timeout=60_000)
+            page.get_by_role("button", name="Stop all").click()
+            eventually(lambda: len(rig.live.sessions) == 0, "the viewer's leaving")
+            assert desktop.hosts() == {f"127.0.0.1:{centre.http_port}"}
+        finally:
+            kiosk.stop()
+        rows = rig._conn.execute("select name, why, camera from viewing").fetchall()
+    assert set(rows) == {("wang", "complaint 7", "north")} and len(rows) >= 2
+    done = audit(desktop, centre)
+    assert ("live.viewed", "kiosk-1/north") in done and ("live.viewed", "kiosk-1/yard") in done
+    assert desktop.errors == []
+
+
+def test_nobody_sees_a_camera_without_the_role_or_a_reason(desktop: Visitor, centre: Centre) -> None:
+    post = centre.http.post
+    assert post("/api/live/kiosk-1/north?why=x", content="v=0").status_code == 401
+    assert post("/api/live/kiosk-1/north", content="v=0", headers=desktop.cookie()).status_code == 422
+    large = post("/api/live/kiosk-1/north?why=x", content="v" * 70_000, headers=desktop.cookie())
+    assert large.status_code == 413

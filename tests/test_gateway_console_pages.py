@@ -22,6 +22,7 @@ PAGES = {
     "/fleet": ("设备", "Fleet"),
     "/evaluation": ("综合评价", "Evaluation"),
     "/rules": ("立案标准与自动立案", "Filing standard, and what files by itself"),
+    "/wall": ("视频墙", "Video wall"),
     "/whatif": ("规则试算", "Rules: what if"),
     "/rollouts": ("设置下发", "Rollouts"),
     "/audit": ("审计日志", "Audit log"),

@@ -96,7 +96,7 @@ class Kiosk:
             losses=self.counters,
             condition=self.care.condition,
         )
-        shows = self._onair if settings.live.desk else None
+        shows = self._onair.desk if self._onair and settings.live.desk else None
         self._asks = Asked(settings.device, care.database, care.standards, self.link.say, shows)
         self._tools = Tools(
             self.link,

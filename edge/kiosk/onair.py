@@ -2,24 +2,19 @@
 
 import asyncio
 import math
-import time
-from collections import OrderedDict
-from collections.abc import Callable, Coroutine
-from concurrent.futures import TimeoutError as FutureTimeout
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
 
 import numpy as np
 
 from detectors import Detections
 from detectors.redact import Redactor
-from edge.kiosk.asked import Refusal
 from edge.kiosk.config import CalibrationPoint, CameraSettings, KioskSettings, ground_of
+from edge.kiosk.deskviewers import DeskViewers
 from edge.link import Outbox
 from edge.live.feed import Feed
 from edge.live.hide import Redactors
 from edge.live.notes import Pick
-from edge.live.refusal import Refused
 from edge.live.server import LiveServer
 from edge.live.service import Live
 from edge.live.tokens import Tokens, token_key
@@ -28,11 +23,9 @@ from edge.watch.camera import Camera, Shot
 from edge.watch.ground import Ground
 from edge.watch.packets import Piece
 from edge.watch.source import Source
-from edge.wire.asks import LeaveAsk, WatchAsk
 
 CHI2_95 = 5.991464547107979  # two degrees of freedom
 Answer = dict[str, object]
-T = TypeVar("T")
 
 
 class OnAir:
@@ -46,9 +39,8 @@ class OnAir:
         self._redactors = Redactors(Redactor)
         tokens = Tokens(token_key(data), frozenset(settings.live.revoked))
         log = Viewings(outbox.transact, settings.live.viewings_rows_max)
-        self._tokens = tokens
-        self._viewers: OrderedDict[str, str] = OrderedDict()  # session -> the token that it was begun with
         self._live = Live(settings.live, self._feeds, tokens, log, redactors=self._redactors)
+        self.desk = DeskViewers(self._live, tokens, settings.live.viewers_max)
         self._server = LiveServer(self._live)
         self._server.bind()
         self.takers = {name: self._taker(name) for name in self._shown}
@@ -74,36 +66,6 @@ class OnAir:
         feed = self._live.feeds.get(camera)
         if feed is not None:
             feed.saw(shot, found, whole)
-
-    def watch(self, ask: WatchAsk, timeout_s: float) -> tuple[str, str]:
-        """A viewer from the centre's desk: (session, SDP answer). Raises Refusal."""
-        until_s = int(time.time() + ask.session_s)
-        token = f"Bearer {self._tokens.issue(ask.person, 'view', [ask.camera], until_s, ask.why)}"
-        session, answer = self._on_loop(self._live.watch(ask.camera, token, ask.offer, "desk"), timeout_s)
-        self._viewers[session] = token
-        while len(self._viewers) > self._settings.live.viewers_max * 2:
-            self._viewers.popitem(last=False)
-        return session, answer
-
-    def leave(self, ask: LeaveAsk, timeout_s: float) -> None:
-        """Raises Refusal."""
-        token = self._viewers.pop(ask.session, None)
-        if token is not None:
-            self._on_loop(self._live.leave(ask.camera, token, ask.session), timeout_s)
-
-    def _on_loop(self, work: Coroutine[Any, Any, T], timeout_s: float) -> T:
-        loop = self._live.loop
-        if loop is None:
-            work.close()
-            raise Refusal(503, "live view is not up yet; try again", "实时画面尚未就绪")
-        future = asyncio.run_coroutine_threadsafe(work, loop)
-        try:
-            return future.result(timeout_s)
-        except Refused as error:
-            raise Refusal(error.status, error.words, error.chinese) from error
-        except FutureTimeout:
-            future.cancel()
-            raise Refusal(504, f"no answer of the camera in {timeout_s:.0f} s", "摄像头未及时应答") from None
 
     def counters(self) -> dict[str, int]:
         """For the health message."""

@@ -22,6 +22,7 @@ from gateway.console import (
     rollouts,
     rules,
     shell,
+    wall,
     whatif,
 )
 from gateway.console.office import Office
@@ -97,6 +98,10 @@ def _add_desk(office: Office) -> None:
     @ui.page("/rules", title=shell.TITLE)
     async def standing(request: Request) -> None:
         await rules.show(office, office.visit(request))
+
+    @ui.page("/wall", title=shell.TITLE)
+    async def watched(request: Request) -> None:
+        await wall.show(office, office.visit(request))
 
     @ui.page("/whatif", title=shell.TITLE)
     async def tried(request: Request) -> None:

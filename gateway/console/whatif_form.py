@@ -114,7 +114,8 @@ class Form:
 
         def draw() -> None:
             label = f"{name} {self._visit.t('时段', 'hours')}"
-            field = ui.input(value=shown, placeholder=self._visit.t("全天", "all day")).props(f'dense outlined aria-label="{label}"')
+            field = ui.input(value=shown, placeholder=self._visit.t("全天", "all day"))
+            field.props(f'dense outlined aria-label="{label}"')
             field.on_value_change(lambda e: put(str(e.value or "")))
 
         return draw

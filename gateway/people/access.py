@@ -61,6 +61,8 @@ RULES: tuple[Rule, ...] = (
     Rule("/_nicegui_ws/*", "signed", methods=("GET", "HEAD", "POST", "WEBSOCKET"), by_hand=False),
     _data("/evidence/{}", "picture.view", whole_city=False),
     _data("/people/audit", "audit.read"),
+    Rule("/api/live/{}/{}", permission="live.view", methods=("POST",), by_hand=False),  # a page comes back by itself
+    Rule("/api/live/{}/{}/{}", permission="live.view", methods=("DELETE",), by_hand=False),
     _data("/api/map", "case.view", whole_city=False),
     _data("/api/city", "case.view", whole_city=False),
     _data("/api/things", "case.view", whole_city=False),
@@ -96,6 +98,7 @@ RULES: tuple[Rule, ...] = (
     _page("/fleet", "device.view", whole_city=True),
     _page("/evaluation", "evaluation.read", whole_city=True),
     _page("/rules", "rules.read", whole_city=True),
+    _page("/wall", "live.view", whole_city=True),
     _page("/whatif", "rules.read", whole_city=True),
     _page("/rollouts", "device.view", whole_city=True),
     _page("/audit", "audit.read", whole_city=True),
