@@ -15,8 +15,22 @@ from fastapi import FastAPI
 from edge.link.mqtt import Connection, Group, Incoming
 from edge.link.settings import SettingsError
 from edge.wire import topic, up_filter
-from gateway import api, api_bulletin, api_map, fleet_api, health, hooks, live, looking, regroup_api, secrets_file, tus
+from gateway import (
+    api,
+    api_basemap,
+    api_bulletin,
+    api_map,
+    fleet_api,
+    health,
+    hooks,
+    live,
+    looking,
+    regroup_api,
+    secrets_file,
+    tus,
+)
 from gateway.asks import Asker
+from gateway.basemap import open_tiles
 from gateway.counters import Counters
 from gateway.devices import door, hook, shut
 from gateway.devices.ca import CaUnusable
@@ -263,6 +277,7 @@ def app_of(gateway: Gateway) -> FastAPI:
     people_api.add_people(app, doors, gateway.database, s.people, gateway.counters, time.monotonic)
     shows = looking.guard(gateway.database, sight, doors)
     api.add_routes(app, gateway.database, gateway.pictures, gateway.counters, shows)
+    api_basemap.add_basemap(app, open_tiles(s.map))
     api_map.add_map(app, gateway.database, sight, doors)
     api_bulletin.add_bulletin(app, RegistryDesk(gateway.registry))
     sync_http.add_routes(app, gateway.database, gateway.tokens, utc_now)

@@ -6,6 +6,7 @@ import msgspec
 
 from edge.link.mqtt import Broker
 from gateway import secrets_file
+from gateway.basemap import MapSettings
 from gateway.database import sqlite_url
 from gateway.devices.settings import IdentitySettings
 from gateway.people.settings import PeopleSettings
@@ -66,6 +67,7 @@ class GatewaySettings(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_
     console: bool = True
     phone_mqtt: str = "ws://{host}:9001"
     phone_areas: str = ""
+    map: MapSettings = MapSettings()
     log_level: str = "info"
 
     def url(self) -> str:

@@ -64,6 +64,8 @@ RULES: tuple[Rule, ...] = (
     Rule("/api/live/{}/{}", permission="live.view", methods=("POST",), by_hand=False),  # a page comes back by itself
     Rule("/api/live/{}/{}/{}", permission="live.view", methods=("DELETE",), by_hand=False),
     _data("/api/map", "case.view", whole_city=False),
+    _data("/api/basemap", "case.view", whole_city=False),
+    _data("/api/tiles/{}/{}/{}", "case.view", whole_city=False),
     _data("/api/city", "case.view", whole_city=False),
     _data("/api/things", "case.view", whole_city=False),
     Rule("/bulletin", permission="evaluation.read"),

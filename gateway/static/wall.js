@@ -17,19 +17,19 @@ window.zhuomuWall = (() => {
   }
 
   function build(wall, device, camera, why) {
-    const box = element("figure", wall, "zm-tile"), video = element("video", box);
+    const box = element("figure", wall, "zm-screen"), video = element("video", box);
     Object.assign(video, { autoplay: true, muted: true, playsInline: true });
     video.setAttribute("aria-label", `${device} ${camera}`);
     const caption = element("figcaption", box);
-    element("span", caption, "zm-tile-name").textContent = `${device} · ${camera}`;
-    const state = element("span", caption, "zm-tile-state");
+    element("span", caption, "zm-screen-name").textContent = `${device} · ${camera}`;
+    const state = element("span", caption, "zm-screen-state");
     state.setAttribute("role", "status");
     const tile = { device, camera, why, box, video, state, tries: 0, shown: 0, connects: 0 };
     const frame = () => {
       if (tile.over) return;
       video.requestVideoFrameCallback(frame);
       tile.movedAt = performance.now();
-      if (tile.live !== tile.pc) { tile.live = tile.pc; tile.tries = 0; tile.connects++; say(tile, "实时", "live"); }
+      if (tile.pc && tile.live !== tile.pc) { tile.live = tile.pc; tile.tries = 0; tile.connects++; say(tile, "实时", "live"); }
       tile.shown++;
     };
     video.requestVideoFrameCallback(frame);
