@@ -11,7 +11,7 @@ from typing import Any, Literal, Protocol
 import msgspec
 import structlog
 from pmtiles.reader import MmapSource, Reader
-from pmtiles.tile import Compression, MagicNotFound, SpecVersionUnsupported, TileType
+from pmtiles.tile import Compression, MagicNumberNotFound, SpecVersionUnsupported, TileType
 
 from edge.link.settings import SettingsError
 
@@ -99,7 +99,7 @@ class Archive:
                 self._reader = Reader(MmapSource(file))
             head: dict[str, Any] = self._reader.header()
             words = settings.words or _attribution(self._reader)
-        except (*DAMAGED, MagicNotFound, SpecVersionUnsupported) as error:
+        except (*DAMAGED, MagicNumberNotFound, SpecVersionUnsupported) as error:
             raise SettingsError(
                 f"[map] tiles = '{path}': no PMTiles 3 file ({error or type(error).__name__})"
             ) from None

@@ -45,6 +45,7 @@ from gateway.leases import Alone, Duty, Leases
 from gateway.lock import DataLock
 from gateway.metrics import Metrics, State
 from gateway.mirror import Mirror
+from gateway.missions import Missions
 from gateway.people import api as people_api
 from gateway.people.gate import Gate
 from gateway.people.sessions import People
@@ -131,6 +132,7 @@ class Gateway:
         self.sender = Sender(
             self.database, self.connection, self.counters, utc_now, s.resend_s, s.resend_s_max, may("down")
         )
+        self.missions = Missions(Path(s.data) / "missions", s.drones, utc_now)
         self.asker = Asker(self.database, self.counters, utc_now, self.sender.wake.set)
         self.retention = Retention(s, self.database, self.pictures, self.counters, utc_now, may("retention"))
 
@@ -280,6 +282,7 @@ def app_of(gateway: Gateway) -> FastAPI:
     api_basemap.add_basemap(app, open_tiles(s.map))
     api_map.add_map(app, gateway.database, sight, doors)
     api_bulletin.add_bulletin(app, RegistryDesk(gateway.registry))
+    api_map.add_second_looks(app, gateway.database)
     sync_http.add_routes(app, gateway.database, gateway.tokens, utc_now)
     add_phone(app, gateway.settings)
     well, render = gateway.is_well, gateway.metrics.render

@@ -9,6 +9,7 @@ from gateway import secrets_file
 from gateway.basemap import MapSettings
 from gateway.database import sqlite_url
 from gateway.devices.settings import IdentitySettings
+from gateway.missions import DroneSettings
 from gateway.people.settings import PeopleSettings
 from gateway.targets.settings import TargetSettings, check
 from gateway.uploads import Limits
@@ -68,6 +69,7 @@ class GatewaySettings(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_
     phone_mqtt: str = "ws://{host}:9001"
     phone_areas: str = ""
     map: MapSettings = MapSettings()
+    drones: DroneSettings = DroneSettings()
     log_level: str = "info"
 
     def url(self) -> str:

@@ -4,11 +4,13 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
 import pytest
 from desk_helpers import PASSWORD, PEOPLE, Staff, Visitor, launched
 from gateway_helpers import Centre, eventually
 from live_rig import Rig, clip
 from playwright.sync_api import Browser, expect, sync_playwright
+from test_gateway_missions import plan
 from test_kiosk_rules_replay import BOOK, Street, watch
 
 from edge.kiosk.asked import Asked
@@ -17,7 +19,7 @@ from edge.link import Broker, Link, Outbox
 from edge.wire import Config, Health, Versions, encode, topic
 
 SOME_S = 20_000
-ROLES = ("supervisor", "admin", "auditor")
+ROLES = ("supervisor", "admin", "auditor", "pilot")
 pytestmark = pytest.mark.slow
 
 
@@ -141,7 +143,6 @@ def test_the_wall_shows_cameras_live_to_who_may_and_says_why_one_shows_nothing(
             shown = "zhuomuWall.tiles.get('kiosk-1/north')?.shown"
             page.wait_for_function(f"{shown} > 10", timeout=60_000)
             page.get_by_text("no camera 'yard' is shown live here").wait_for(timeout=SOME_S)
-            page.screenshot(path="/tmp/desk2_wall.png")
             rig.live_ends()
             page.wait_for_function("zhuomuWall.tiles.get('kiosk-1/north').connects > 1", timeout=60_000)
             page.get_by_role("button", name="Stop all").click()
@@ -153,6 +154,25 @@ def test_the_wall_shows_cameras_live_to_who_may_and_says_why_one_shows_nothing(
     assert set(rows) == {("wang", "complaint 7", "north")} and len(rows) >= 2
     done = audit(desktop, centre)
     assert ("live.viewed", "kiosk-1/north") in done and ("live.viewed", "kiosk-1/yard") in done
+    assert desktop.errors == []
+
+
+def test_a_mission_is_imported_and_says_why_it_may_not_be_flown(
+    desktop: Visitor, centre: Centre, tmp_path: Path
+) -> None:
+    (tmp_path / "east.json").write_bytes(msgspec.json.encode(plan()))
+    (tmp_path / "bad.json").write_text("{}")
+    page = desktop.open("/drones?lang=en")
+    page.get_by_text("no dock service is named here").wait_for(timeout=SOME_S)
+    page.locator("input[type=file]").set_input_files(tmp_path / "bad.json")
+    page.get_by_text("no plan; give the plan.json").wait_for(timeout=SOME_S)
+    page.locator("input[type=file]").set_input_files(tmp_path / "east.json")
+    page.get_by_role("img", name="east").wait_for(timeout=SOME_S)
+    page.get_by_text("a check refuses: it cannot be started").wait_for()
+    assert page.get_by_text("✗").count() >= 1 and page.get_by_role("button", name="fly").count() == 0
+    page.get_by_role("button", name="Delete").click()
+    page.get_by_text("no mission yet").wait_for(timeout=SOME_S)
+    assert {("mission.imported", "east.json"), ("mission.deleted", "east")} <= set(audit(desktop, centre))
     assert desktop.errors == []
 
 

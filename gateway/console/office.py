@@ -12,6 +12,7 @@ from gateway.counters import Counters
 from gateway.database import Database
 from gateway.decide import Decider
 from gateway.devices.shut import Shutter
+from gateway.missions import Missions
 from gateway.people.api import Door
 from gateway.registry_desk import RegistryDesk
 from gateway.sight import Sight
@@ -33,6 +34,7 @@ class Office:
     sight: Sight
     clock: Clock
     asker: Asker
+    missions: Missions
     news: Callable[[], None]  # something is to be sent to devices
 
     def visit(self, request: Request) -> Visit:

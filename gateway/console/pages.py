@@ -14,6 +14,7 @@ from gateway.console import (
     case,
     cases,
     dashboard,
+    drones,
     evaluation,
     fleet,
     login,
@@ -55,6 +56,7 @@ def add_pages(app: FastAPI, gateway: "Gateway", door: Door, sight: Sight) -> Non
         sight,
         utc_now,
         gateway.asker,
+        gateway.missions,
         gateway.sender.wake.set,
     )
     snapshots = Snapshots(gateway.database, gateway.counters)
@@ -102,6 +104,10 @@ def _add_desk(office: Office) -> None:
     @ui.page("/wall", title=shell.TITLE)
     async def watched(request: Request) -> None:
         await wall.show(office, office.visit(request))
+
+    @ui.page("/drones", title=shell.TITLE)
+    async def flown(request: Request) -> None:
+        await drones.show(office, office.visit(request))
 
     @ui.page("/whatif", title=shell.TITLE)
     async def tried(request: Request) -> None:

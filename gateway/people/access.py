@@ -64,6 +64,7 @@ RULES: tuple[Rule, ...] = (
     Rule("/api/live/{}/{}", permission="live.view", methods=("POST",), by_hand=False),  # a page comes back by itself
     Rule("/api/live/{}/{}/{}", permission="live.view", methods=("DELETE",), by_hand=False),
     _data("/api/map", "case.view", whole_city=False),
+    _data("/api/second_looks", "device.view"),
     _data("/api/basemap", "case.view", whole_city=False),
     _data("/api/tiles/{}/{}/{}", "case.view", whole_city=False),
     _data("/api/city", "case.view", whole_city=False),
@@ -101,6 +102,7 @@ RULES: tuple[Rule, ...] = (
     _page("/evaluation", "evaluation.read", whole_city=True),
     _page("/rules", "rules.read", whole_city=True),
     _page("/wall", "live.view", whole_city=True),
+    _page("/drones", "device.view", whole_city=True),
     _page("/whatif", "rules.read", whole_city=True),
     _page("/rollouts", "device.view", whole_city=True),
     _page("/audit", "audit.read", whole_city=True),

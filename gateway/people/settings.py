@@ -20,6 +20,7 @@ PERMISSIONS = {
     "case.supervise": "close by order, cancel, review appeals (督察)",
     "device.view": "the fleet and its health",
     "device.manage": "invite and revoke devices",
+    "flight.start": "missions of drones: import, delete, start at a dock (飞行)",
     "evaluation.read": "figures of evaluation (综合评价)",
     "rules.read": "filing standard, measured precision, thresholds",
     "operator.manage": "accounts of other operators",
@@ -32,6 +33,7 @@ ROLES = {
     "desk": [*_SEES, "live.view", "case.decide", "case.dispatch"],
     "devices": ["device.view", "device.manage"],
     "auditor": ["audit.read"],
+    "pilot": ["device.view", "case.view", "flight.start"],
     "admin": ["device.view", "device.manage", "operator.manage", "rules.read", "standard.change"],
     "collector": [*_SEES, "case.collect"],
     "acceptor": [*_SEES, "case.decide"],
@@ -45,6 +47,7 @@ ROLES = {
 LEVELS: dict[str, list[places.Level]] = {
     "devices": ["city"],
     "auditor": ["city"],
+    "pilot": ["city"],
     "admin": ["city"],
     "supervisor": ["city"],
     "acceptor": ["city", "district"],
