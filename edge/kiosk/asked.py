@@ -33,6 +33,9 @@ class Refusal(Exception):
         self.status, self.words, self.chinese = status, words, chinese
 
 
+_STOPPING = Refusal(503, "this kiosk is stopping; ask again when it is back", "岗亭正在停止")
+
+
 class Shows(Protocol):
     """The part of edge.kiosk.onair that answers viewers; both raise Refusal."""
 
@@ -55,6 +58,7 @@ class Asked:
         self._answers: OrderedDict[str, Answer | None] = OrderedDict()  # None: under way
         self._lock = threading.Lock()
         self._child: subprocess.Popen[bytes] | None = None
+        self._closed = False
         self.counters = {"asks": 0, "asks_turned_away": 0}
 
     def __call__(self, ask: Ask) -> None:
@@ -68,13 +72,16 @@ class Asked:
             self._say(done)
 
     def close(self) -> None:
-        """End what is under way."""
+        """End what is under way; what comes later is refused."""
+        self._closed = True
         if (child := self._child) is not None:
             child.kill()
         self._pool.shutdown(wait=True, cancel_futures=True)
 
     def _begin(self, ask: Ask) -> Answer | None:
         self.counters["asks"] += 1
+        if self._closed:
+            return self._refused(ask, _STOPPING)
         if sum(answer is None for answer in self._answers.values()) >= WAITING_MAX:
             self.counters["asks_turned_away"] += 1
             words = f"{WAITING_MAX} questions are under way here; ask again later"
@@ -112,6 +119,8 @@ class Asked:
         return Answer(device=self._device, ask_id=ask.ask_id, session=session, sdp=sdp)
 
     def _replay(self, what: ReplayAsk) -> Replayed:
+        if self._closed:
+            raise _STOPPING
         command = [sys.executable, "-m", "edge.kiosk.replaying", str(self._db), str(self._standards)]
         self._child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         with self._child as child:
