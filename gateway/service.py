@@ -282,6 +282,7 @@ def app_of(gateway: Gateway) -> FastAPI:
     api_basemap.add_basemap(app, open_tiles(s.map))
     api_map.add_map(app, gateway.database, sight, doors)
     api_bulletin.add_bulletin(app, RegistryDesk(gateway.registry))
+    api_missions.add_missions(app, gateway.missions, doors)
     api_map.add_second_looks(app, gateway.database)
     sync_http.add_routes(app, gateway.database, gateway.tokens, utc_now)
     add_phone(app, gateway.settings)

@@ -64,6 +64,7 @@ RULES: tuple[Rule, ...] = (
     Rule("/api/live/{}/{}", permission="live.view", methods=("POST",), by_hand=False),  # a page comes back by itself
     Rule("/api/live/{}/{}/{}", permission="live.view", methods=("DELETE",), by_hand=False),
     _data("/api/map", "case.view", whole_city=False),
+    Rule("/api/missions/{}", permission="flight.start", methods=("POST",)),
     _data("/api/second_looks", "device.view"),
     _data("/api/basemap", "case.view", whole_city=False),
     _data("/api/tiles/{}/{}/{}", "case.view", whole_city=False),
