@@ -20,6 +20,7 @@ from gateway import (
     api_basemap,
     api_bulletin,
     api_map,
+    api_missions,
     fleet_api,
     health,
     hooks,

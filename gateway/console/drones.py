@@ -20,7 +20,8 @@ PERMISSION = "flight.start"
 TAKE = """async (event) => {
   const file = event.target.files[0];
   if (!file) return;
-  const answer = await fetch(`/api/missions/${encodeURIComponent(file.name)}`, { method: "POST", body: file }).catch(() => null);
+  const path = `/api/missions/${encodeURIComponent(file.name)}`;
+  const answer = await fetch(path, { method: "POST", body: file }).catch(() => null);
   const told = answer && !answer.ok ? await answer.json().catch(() => ({})) : {};
   event.target.value = "";
   emit(answer?.ok ? "" : String(told.detail || told.error || "无法连接中心 the centre cannot be reached"));
