@@ -25,7 +25,8 @@ def waiting(tx: sa.Connection) -> list[Row]:
         i.lon,
         i.last_seen,
     )
-    query = sa.select(*columns).join(incidents, i.incident_id == v.incident_id)
+    query = sa.select(*columns).select_from(verifies)
+    query = query.join(incidents, i.incident_id == v.incident_id)
     query = query.outerjoin(devices, devices.c.device == v.device)
     query = query.where(v.waiting, v.verdict == "").order_by(i.last_seen, v.verify_id).limit(PLACES_MAX)
     return [dict(row) for row in tx.execute(query).mappings()]

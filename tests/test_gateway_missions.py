@@ -6,6 +6,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+import sqlalchemy as sa
 
 from drone.dji.control import Control, Order, Resolve, path_of
 from drone.mission.frame import Frame
@@ -13,8 +14,10 @@ from drone.mission.geojson import read_site
 from drone.mission.plan import Fence, Flight, Plan, Waypoint
 from drone.mission.preflight import Permission
 from edge.link.settings import SettingsError
-from gateway import second_looks
+from gateway import schema, second_looks
+from gateway.database import sqlite_url
 from gateway.missions import DroneSettings, Missions, NotMission
+from gateway.tables import incidents, verifies
 
 AT = datetime(2026, 11, 24, 4, 0, tzinfo=UTC)  # noon in Xuzhou
 FRAME = Frame(34.26, 117.19)
@@ -129,3 +132,29 @@ def test_places_that_wait_are_read_by_the_planner_as_checks(tmp_path: Path) -> N
     path = tmp_path / "looks.geojson"
     path.write_bytes(msgspec.json.encode(told))
     assert [check.id for check in read_site(path).checks] == ["v1"]
+
+
+def test_places_that_wait_are_the_open_checks_alone(tmp_path: Path) -> None:
+    """Of two checks, the one that was answered waits no more."""
+    database = schema.open_database(sqlite_url(tmp_path / "g.sqlite3"))
+    incident = {"case_class": "stall", "class_code": "04-06", "label": "stall", "state": "checking", "open": True}
+    incident |= {
+        "lat": 34.26,
+        "lon": 117.19,
+        "error_major_m": 1.0,
+        "first_seen": "",
+        "last_seen": "2026",
+        "revision": 1,
+    }
+    check = {"device": "drone-1", "camera": "gimbal", "attempts": 0, "next_at": "", "payload": b""}
+    with database.write() as tx:
+        for number, verdict in ((1, ""), (2, "cleared")):
+            named = {"incident_id": f"i{number}", "case_id": f"C-{number}"}
+            tx.execute(sa.insert(incidents), incident | named)
+            row = check | named | {"verify_id": f"v{number}", "verdict": verdict, "waiting": not verdict}
+            tx.execute(sa.insert(verifies), row)
+    with database.read() as tx:
+        assert [(row["verify_id"], row["case_id"], row["lat"]) for row in second_looks.waiting(tx)] == [
+            ("v1", "C-1", 34.26)
+        ]
+    database.close()
