@@ -13,6 +13,7 @@ from gateway.registry import keys, service
 from gateway.registry.doors import ROLES, ROWS, Role, may, row_of
 from gateway.registry.gate import Gate
 from gateway.registry.settings import RegistrySettings
+from gateway.registry_desk import NotAnswered, RegistryDesk
 from gateway.settings import GatewaySettings
 
 SECRETS: dict[Role, str] = {role: f"key of {role}" for role in ROLES}
@@ -126,3 +127,17 @@ def test_a_key_that_was_made_is_the_one_that_the_gateway_bears(tmp_path: Path) -
     one = keys.ServiceKey(name="gateway", role="gateway", sha256=keys.hashed(secret))
     assert keys.holder([*KEYS, one], bears) == one
     assert keys.holder([*KEYS, one], secret) is None
+
+
+def test_the_gateways_desk_comes_through_with_its_key_and_not_without(house: House, tmp_path: Path) -> None:
+    """Figures and the bulletin; the rewards are no business of the gateway's key."""
+    (tmp_path / "key").write_text(SECRETS["gateway"])
+    bears = GatewaySettings(registry_key_file=str(tmp_path / "key")).registry_headers()
+    client = TestClient(Gate(house.app, KEYS), headers=bears, client=("192.0.2.7", 5))
+    desk = RegistryDesk(client)
+    assert desk.case("none") is None and desk.evaluation("2026-11")["rows"] is not None
+    body, media_type = desk.bulletin("2026-11", "zh", "html")
+    assert media_type.startswith("text/html") and "通报".encode() in body
+    assert client.get("/rewards").status_code == 403
+    with pytest.raises(NotAnswered, match="prove a role"):
+        RegistryDesk(TestClient(Gate(house.app, KEYS))).bulletin("2026-11", "zh", "html")
