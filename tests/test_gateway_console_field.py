@@ -163,7 +163,7 @@ def test_a_mission_is_imported_and_says_why_it_may_not_be_flown(
     (tmp_path / "east.json").write_bytes(msgspec.json.encode(plan()))
     (tmp_path / "bad.json").write_text("{}")
     page = desktop.open("/drones?lang=en")
-    page.get_by_text("no dock service is named here").wait_for(timeout=SOME_S)
+    page.get_by_text("no dock service is named").wait_for(timeout=SOME_S)
     page.locator("input[type=file]").set_input_files(tmp_path / "bad.json")
     page.get_by_text("no plan; give the plan.json").wait_for(timeout=SOME_S)
     page.locator("input[type=file]").set_input_files(tmp_path / "east.json")
