@@ -16,7 +16,24 @@ from edge.link.mqtt import Connection, Group, Incoming
 from edge.link.settings import SettingsError
 from edge.link.spans import open_spans
 from edge.wire import encode, topic, up_filter
-from gateway import api, api_map, fleet_api, health, hooks, looking, regroup_api, secrets_file, tracing, tus
+from gateway import (
+    api,
+    api_basemap,
+    api_bulletin,
+    api_map,
+    api_missions,
+    fleet_api,
+    health,
+    hooks,
+    live,
+    looking,
+    regroup_api,
+    secrets_file,
+    tracing,
+    tus,
+)
+from gateway.asks import Asker
+from gateway.basemap import open_tiles
 from gateway.counters import Counters
 from gateway.devices import door, hook, shut
 from gateway.devices.ca import CaUnusable
@@ -33,6 +50,7 @@ from gateway.leases import Alone, Duty, Leases
 from gateway.lock import DataLock
 from gateway.metrics import Metrics, State
 from gateway.mirror import Mirror
+from gateway.missions import Missions
 from gateway.people import api as people_api
 from gateway.people.gate import Gate
 from gateway.people.sessions import People
@@ -40,6 +58,7 @@ from gateway.people.vault import Vault
 from gateway.phone import add_phone
 from gateway.ports import listen
 from gateway.registry import city, standard
+from gateway.registry_desk import RegistryDesk
 from gateway.retention import Retention
 from gateway.s3 import Bucket
 from gateway.s3_store import S3Store
@@ -76,7 +95,10 @@ class Gateway:
         self.pictures = self._pictures(settings)
         self.spans = open_spans(settings.trace, "zhuomu-gateway", settings.client_id, self.counters.add)
         self.registry = httpx.Client(
-            base_url=settings.embedded_url() or settings.registry_url, timeout=TIMEOUT_S, trust_env=False
+            base_url=settings.embedded_url() or settings.registry_url,
+            headers=settings.registry_headers(),
+            timeout=TIMEOUT_S,
+            trust_env=False,
         )
         self.connection = self._connection(settings)
         self.duty = self._duty(settings)
@@ -129,6 +151,8 @@ class Gateway:
         self.sender = Sender(
             self.database, self.connection, self.counters, utc_now, s.resend_s, s.resend_s_max, may("down")
         )
+        self.missions = Missions(Path(s.data) / "missions", s.drones, utc_now)
+        self.asker = Asker(self.database, self.counters, utc_now, self.sender.wake.set)
         self.retention = Retention(s, self.database, self.pictures, self.counters, utc_now, may("retention"))
 
     def _build_ways(self, s: GatewaySettings) -> None:
@@ -283,7 +307,11 @@ def app_of(gateway: Gateway) -> FastAPI:
     people_api.add_people(app, doors, gateway.database, s.people, gateway.counters, time.monotonic)
     shows = looking.guard(gateway.database, sight, doors)
     api.add_routes(app, gateway.database, gateway.pictures, gateway.counters, shows)
+    api_basemap.add_basemap(app, open_tiles(s.map))
     api_map.add_map(app, gateway.database, sight, doors)
+    api_bulletin.add_bulletin(app, RegistryDesk(gateway.registry))
+    api_missions.add_missions(app, gateway.missions, doors)
+    api_map.add_second_looks(app, gateway.database)
     sync_http.add_routes(app, gateway.database, gateway.tokens, utc_now)
     add_phone(app, gateway.settings)
     well, render = gateway.is_well, gateway.metrics.render
@@ -295,6 +323,7 @@ def app_of(gateway: Gateway) -> FastAPI:
     uploads = Uploads(Path(gateway.settings.data) / "tus", gateway.settings.uploads, gateway.counters)
     tus_door = tus.Door(gateway.database, gateway.pictures, uploads, gateway.counters, utc_now, gateway.grants)
     tus.add_uploads(app, tus_door)
+    live.add_live(app, gateway.asker, doors)
     hooks.add_hooks(app, gateway.database, gateway.targets, gateway.counters, utc_now, gateway.sender.wake.set)
     if s.console:
         from gateway.console import pages  # NiceGUI takes a second to import; a gateway without a page need not wait

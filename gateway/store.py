@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 
 import sqlalchemy as sa
 
-from edge.wire import Candidate, Evidence, Health, Op, OverQuota, Piece, Presence, Refusal, Verdict, WireError
-from gateway import checks, dead_letters, evidence, fleet, incidents, work
+from edge.wire import Answer, Candidate, Evidence, Health, Op, OverQuota, Piece, Presence, Refusal, Verdict, WireError
+from gateway import asks, checks, dead_letters, evidence, fleet, incidents, work
 from gateway.bulk import Bulk
 from gateway.counters import Counters
 from gateway.database import Database
@@ -160,8 +160,12 @@ class _Batch:
         elif item.error is not None and not self._has_turn(item):
             self._bury(item, item.error)
         elif item.identity is None:
-            self._hear(item)
-            self._tell(item, "heard")
+            try:
+                self._hear(item)
+            except WireError as error:
+                self._bury(item, error)
+            else:
+                self._tell(item, "heard")
         elif item.identity in self.known:
             self.outcome.repeats += 1
             self._tell(item, "repeat")
@@ -225,6 +229,8 @@ class _Batch:
         elif isinstance(item.message, Health):
             self.tally.health(item.message, item.incoming.payload)
             fleet.heard(self.tx, item.message, self.now)
+        elif isinstance(item.message, Answer):
+            asks.answered(self.tx, item.message, item.incoming.payload, self.now)
         else:
             intake.hear(self.tx, item.message, self.outcome.heard, self.now)
 

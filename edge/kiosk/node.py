@@ -17,6 +17,7 @@ from detectors.manifest import is_name
 from detectors.redact import Redactor
 from edge.care.timed import TimedDetector
 from edge.evidence import Chain, ChainFailed, device_key
+from edge.kiosk.asked import Asked
 from edge.kiosk.care import Care, Caring
 from edge.kiosk.config import KioskSettings, beside, load_rules
 from edge.kiosk.footage import Footage
@@ -34,7 +35,7 @@ from edge.link.spans import open_spans
 from edge.watch.camera import Camera, Shot
 from edge.watch.evidence import EvidenceMaker, Sealed
 from edge.watch.source import NETWORK, Source, Transport, check
-from edge.wire import Look, Verdict, Verify
+from edge.wire import Ask, Look, Verdict, Verify
 
 if TYPE_CHECKING:
     from edge.kiosk.onair import OnAir
@@ -95,12 +96,14 @@ class Kiosk:
             self.outbox,
             settings.broker.beside(settings_file.parent),
             "kiosk",
-            handlers={"verify": self._asked, "config": self.care.offer, **more},
+            handlers={"verify": self._asked, "config": self.care.offer, "ask": self._answer, **more},
             software=software,
             health=self.care.cameras,
             losses=self.counters,
             condition=self.care.condition,
         )
+        shows = self._onair.desk if self._onair and settings.live.desk else None
+        self._asks = Asked(settings.device, care.database, care.standards, self.link.say, shows)
         self._tools = Tools(
             self.link,
             self._store,
@@ -166,6 +169,7 @@ class Kiosk:
             **self._tools.prover.counters,
             **self._chain.counters,
             **self._footage.counters(),
+            **self._asks.counters,
             **(self._onair.counters() if self._onair else {}),
             **(self._sending.counters() if self._sending else {}),
             **self._tools.spans.counters(),
@@ -218,6 +222,7 @@ class Kiosk:
 
     def _end(self) -> None:
         self.care.end()
+        self._asks.close()
         for camera in self._cameras:
             camera.stop()
         if self._onair is not None:
@@ -239,6 +244,9 @@ class Kiosk:
         self._store.ask(request)
         with self._asked_lock:
             self._asked_queue.append(request)
+
+    def _answer(self, ask: Ask) -> None:
+        self._asks(ask)
 
     def _hand_over_checks(self) -> None:
         with self._asked_lock:

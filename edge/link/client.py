@@ -133,9 +133,10 @@ class Link:
         return seqs
 
     def say(self, message: Message) -> bool:
-        """Send something that needs no receipt, now; False when there is no line."""
+        """Send what nobody keeps and nobody receipts, once; False when there is no line now."""
         row = channel_of(message)
-        return self._connection.publish(topic("up", self.outbox.device, row.name), encode(message), row.qos)
+        told = topic("up", self.outbox.device, row.name)
+        return self._connection.publish(told, encode(message), row.qos, row.retained)
 
     def drain(self, timeout_s: float) -> bool:
         """Wait until nothing is left in the outbox; False when the time is over."""
