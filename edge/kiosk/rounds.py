@@ -43,8 +43,8 @@ def round_of(detector: Detector, shots: Sequence[tuple[Watcher, Shot]], side_px:
 
 @dataclass
 class Opener:
-    """Opens a camera to full rate where its plan asks for it, unless the round before took long: then its pictures would
-    be decoded for nothing and cost the others theirs. `spared` counts what was not opened."""
+    """Opens a camera to full rate where its plan asks for it, unless the round before took long: its pictures would
+    then be decoded for nothing and cost the others theirs. `spared` counts what was not opened."""
 
     open_s: float
     base_s: float
