@@ -14,7 +14,8 @@ from typing import Any
 
 import httpx
 
-from bench.processes import NotThere, free_port, listens, mosquitto
+from bench.processes import NotThere, listens, mosquitto
+from edge.up.ports import free_port
 
 START_S = 120.0
 _MOSQUITTO = """listener {port} 127.0.0.1

@@ -21,6 +21,7 @@ from drone.georef.errors import Correction, Sigmas
 from drone.georef.ground import Flat
 from drone.georef.locate import Located, Locator
 from drone.georef.refusal import NotPlaced
+from drone.georef.ties import Look, Ties
 from drone.telemetry.buffer import Buffer
 from drone.telemetry.rotation import from_degrees
 from drone.telemetry.sample import Gimbal, GimbalFrame, HeightDatum, Position, Telemetry
@@ -31,7 +32,9 @@ CONSUMER = Sigmas(yaw_deg=1.0, pitch_deg=0.5, roll_deg=0.5, horizontal_m=1.5, ve
 EXACT = Sigmas(1e-6, 1e-6, 1e-6, 1e-4, 1e-4, 1e-6, 1e-3)
 GROUND = Flat(0.0, HeightDatum.HOME, sigma_m=1e-6)
 FLIGHT_CASES = 20  # of a calibrated flight
-TIES, LOOKS = 8, 8
+TIES, LOOKS, TEXTURE = 8, 8, 60
+THING_PX = 3.0  # where in its box a thing stands
+WRONG = 0.05  # of all matches
 HEIGHT_M, DEPRESSION_DEG = 60.0, 45.0
 
 Array = NDArray[np.float64]
@@ -105,8 +108,8 @@ class Noise:
 def measure(cases: int = 1000, seed: int = 1) -> dict[str, Any]:
     """clean, noisy and calibrated, each with median_m, p95_m, ellipse_hold and the number of cases.
 
-    calibrated: eight things seen again and again, four of them marks of the map. Beside it calibrated_without_map:
-    none of them has a known place, so GPS's own offset stays. uncalibrated: the same pictures as they come.
+    calibrated: with what the flight's own tie points tell, no place known, so GPS's own offset stays. Beside it
+    calibrated_on_map: four things of eight are marks of the map. uncalibrated: the same pictures as they come.
     """
     rng = np.random.default_rng(seed)
     clean = [one(rng, None) for _ in range(cases)]
@@ -114,7 +117,7 @@ def measure(cases: int = 1000, seed: int = 1) -> dict[str, Any]:
     flights = max(2, math.ceil(cases / FLIGHT_CASES))
     parts = [flight(np.random.default_rng([seed, n])) for n in range(flights)]
     report = {"clean": summary(clean), "noisy": summary(noisy)}
-    for name in ("calibrated", "calibrated_without_map", "uncalibrated"):
+    for name in ("calibrated", "calibrated_on_map", "uncalibrated"):
         report[name] = summary([case for part in parts for case in part[name]])
     report["noise"] = asdict(CONSUMER)
     return report
@@ -166,18 +169,25 @@ def one(rng: np.random.Generator, sigmas: Sigmas | None) -> Case:
 
 
 def flight(rng: np.random.Generator) -> dict[str, list[Case]]:
-    """One flight at 60 m and 45 degrees over six lines there and back. Its lasting errors are estimated from
-    things seen again, with four marks of the map among them and without."""
+    """One flight at 60 m and 45 degrees over six lines there and back. Its lasting errors are estimated as in flight,
+    from tie points of pictures with no place known; beside it from marks of the map."""
     truth = Truth(HEIGHT_M, float(rng.uniform(0, 360)), 0.0, 8.0, 0.0, -DEPRESSION_DEG, 0.5, leg_s=20.0)
     lasting, fresh = drawn(rng, CONSUMER.lasting)[0], CONSUMER.fresh
     ends = 6 * truth.leg_s
     buffer = Buffer.of(telemetry(truth, ends, lasting, rng, fresh))
     locator = Locator(buffer, LENS, ground=GROUND, sigmas=CONSUMER)
     things = {f"tie{n}": offset_of(truth, float(rng.uniform(40, 80)), rng.uniform(-25, 25, 2)) for n in range(TIES)}
-    marks = dict(list(things.items())[:4])
     sightings = [s for name, place in things.items() for s in looks(truth, name, place, ends, rng)]
-    free, tied = calibrate(locator, sightings), calibrate(locator, sightings, marks)
-    corrections = {"uncalibrated": Correction(), "calibrated": tied, "calibrated_without_map": free}
+    ties = Ties()
+    for at_s, seen_there in pictures(truth, things, ends, rng):
+        ties.add(locator, at_s, seen_there)
+    try:
+        tied = ties.estimate()
+    except NotPlaced:
+        tied = Correction()
+    marks = dict(list(things.items())[:4])
+    mapped = calibrate(locator, sightings, marks)
+    corrections = {"uncalibrated": Correction(), "calibrated": tied, "calibrated_on_map": mapped}
     found: dict[str, list[Case]] = {name: [] for name in corrections}
     for _ in range(FLIGHT_CASES):
         at_s = mid_leg(truth, ends, rng)
@@ -188,6 +198,34 @@ def flight(rng: np.random.Generator) -> dict[str, list[Case]]:
         x, y = (pixel + rng.normal(0, CONSUMER.pixel_px, 2)).tolist()
         for name, correction in corrections.items():
             found[name].append(judged(replace(locator, correction=correction).locate(at_s, x, y), target))
+    return found
+
+
+def pictures(
+    truth: Truth, things: dict[str, tuple[float, float]], ends: float, rng: np.random.Generator
+) -> list[tuple[float, list[Look]]]:
+    """What a picture every two seconds ties: things, that a network knows again from every side, and features of the
+    ground, that are matched only between pictures in one direction. One match in twenty is wrong."""
+    ground = {
+        f"ground{n}": offset_of(truth, float(rng.uniform(0, 220)), rng.uniform(-60, 60, 2)) for n in range(TEXTURE)
+    }
+    found = list[tuple[float, list[Look]]]()
+    for at_s in np.arange(1.5, ends - 1.5, 2.0).tolist():
+        leg, along = divmod(at_s, truth.leg_s)
+        if not 1.5 <= along <= truth.leg_s - 1.5:
+            continue
+        named = [(name, place, THING_PX) for name, place in things.items()]
+        named += [(f"{name} {int(leg) % 2}", place, CONSUMER.pixel_px) for name, place in ground.items()]
+        there = list[Look]()
+        for name, place, sigma in named:
+            pixel = seen(truth, at_s, place)
+            if pixel is None:
+                continue
+            wrong = rng.normal(0, 60.0, 2) if rng.uniform() < WRONG else np.zeros(2)
+            x, y = (pixel + rng.normal(0, sigma, 2) + wrong).tolist()
+            if LENS.holds(x, y):
+                there.append(Look(name, x, y, sigma))
+        found.append((at_s, there))
     return found
 
 

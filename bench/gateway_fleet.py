@@ -61,16 +61,17 @@ class Fleet:
         self.handed = 0  # messages given to the broker, repeats and all
         self.latencies_s: list[float] = []
 
-    def run(self, step: Callable[[], bool], rate_per_s: float = 0.0) -> float:
+    def run(self, step: Callable[[], bool], rate_per_s: float = 0.0, room: Callable[[], float] = lambda: 1.0) -> float:
         """Send everything and wait for its confirmation; returns the seconds that took. `step` is called some hundred
         times a second and ends the run early by False. `rate_per_s`: no faster than this (0: as fast as it goes).
-        Raises TimeoutError when nothing was confirmed for STUCK_S."""
+        `room`: the share of all that may have been begun by now. Raises TimeoutError when nothing was confirmed for
+        STUCK_S."""
         began = misc_at = moved_at = time.monotonic()
         started = reached = 0
         while self.confirmed + self.refused < self.total and step():
             now = time.monotonic()
             allowed = self.total if not rate_per_s else int((now - began) * rate_per_s) - started
-            started += self._send_new(now, min(allowed, AT_ONCE))
+            started += self._send_new(now, min(allowed, int(room() * self.total) - started, AT_ONCE))
             self._serve()
             if now - misc_at > MISC_EVERY_S:
                 self._maintain(now)

@@ -12,7 +12,7 @@ import httpx
 from bench import gateway_parts as parts
 from bench.gateway_fleet import Fleet
 from bench.gateway_work import Workload
-from bench.processes import free_port
+from edge.up.ports import free_port
 
 RESEND_S = 10.0
 DRAIN_S_MAX = 600.0
@@ -150,7 +150,7 @@ def _faulty(site: Site, plan: Plan) -> dict[str, Any]:
     plans = [(share, f"{part.name} killed", part.kill_and_start) for share, part in kills]
     plans.insert(2, (0.5, f"registry away for {plan.away_s:g} s", lambda: site.away(plan.away_s)))
     faults = parts.Faults(list(plans))
-    took_s = fleet.run(_watching(fleet, faults))
+    took_s = fleet.run(_watching(fleet, faults), room=faults.room)
     fleet.close()
     site.drain()
     return {"rate_per_s_while_killed": round(plan.candidates / took_s, 1), "faults": faults.done, "work": work}

@@ -12,9 +12,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bench.processes import NotThere, cpu_s, free_port, listens, mosquitto
+from bench.processes import NotThere, cpu_s, listens, mosquitto
+from edge.up.ports import free_port
 
 START_S = 60.0
+AHEAD = 0.1
 MOSQUITTO = """listener {port} 127.0.0.1
 allow_anonymous true
 set_tcp_nodelay true
@@ -93,6 +95,10 @@ class Faults:
             at, what, act = self.plan.pop(0)
             act()
             self.done.append(f"{what} at {at:.0%}")
+
+    def room(self) -> float:
+        """The share of all messages that may be begun before the next one has happened, so that each meets traffic."""
+        return self.plan[0][0] + AHEAD if self.plan else 1.0
 
 
 def broker(folder: Path) -> Part:

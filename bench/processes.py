@@ -24,13 +24,6 @@ def mosquitto() -> str:
     return program
 
 
-def free_port() -> int:
-    """A loopback port that nobody uses now."""
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return int(s.getsockname()[1])
-
-
 def listens(port: int) -> bool:
     """Whether somebody takes connections there."""
     with socket.socket() as s:

@@ -40,7 +40,19 @@ def fly(
         bool, typer.Option("--sim", help="A whole patrol over the sample street, centre included. 模拟巡查全流程。")
     ] = False,
     seed: Annotated[int, typer.Option(min=0, help="With --sim: which sample street.")] = 5,
-    data: Annotated[Path | None, typer.Option(help="With --sim: keep its files here; none: nothing is kept.")] = None,
+    data: Annotated[
+        Path | None, typer.Option(help="Where files are kept: with --video needed, with --sim as wanted.")
+    ] = None,
+    video: Annotated[
+        str, typer.Option(help="Pictures of this flight: rtsp://, udp://, a file. Needs --data and --fov or --camera.")
+    ] = "",
+    fov: Annotated[float | None, typer.Option(help="With --video: horizontal field of view, degrees.")] = None,
+    camera: Annotated[Path | None, typer.Option(help="With --video: JSON of the lens, instead of --fov.")] = None,
+    zones: Annotated[Path | None, typer.Option(help="With --video: GeoJSON of permitted places and such.")] = None,
+    device: Annotated[str, typer.Option(help="With --video: this drone's name at the gateway.")] = "drone-1",
+    broker: Annotated[str, typer.Option(help="With --video: HOST:PORT of the MQTT broker.")] = "127.0.0.1:1883",
+    lag_ms: Annotated[float, typer.Option(min=0.0, help="With --video: how late pictures come.")] = 250.0,
+    lag_sigma_ms: Annotated[float, typer.Option(min=10.0, help="With --video: how well that is known.")] = 250.0,
     as_json: Annotated[bool, typer.Option("--json", help="With --sim: one JSON object on stdout.")] = False,
 ) -> None:
     """Upload a plan, verify it, fly it; or show all of it on a simulated autopilot. 上传、核对并执行航线。
@@ -82,9 +94,16 @@ def fly(
     for name in (signal.SIGINT, signal.SIGTERM):
         signal.signal(name, stop)
     options = Options(dry_run, height, not keep_params, link_wait, ready_wait, return_at, system)
-    session = Session(Flight(wanted, options), line, on_event=say)
+    flight = Flight(wanted, options)
     try:
-        outcome = session.run(lambda: stops)
+        if video and not dry_run:
+            from drone.aloft_open import Asked, fly_seeing
+
+            lag, unsure = lag_ms / 1000, lag_sigma_ms / 1000
+            asked = Asked(video, data, device, broker, fov, camera, zones, lag, unsure)
+            outcome = fly_seeing(asked, flight, line, say, lambda: stops)
+        else:
+            outcome = Session(flight, line, on_event=say).run(lambda: stops)
     finally:
         line.close()
     if isinstance(outcome, Refusal):

@@ -24,6 +24,7 @@ CHINESE: Mapping[str, str] = {
     "above the horizon": "该处在地平线以上，没有地面",
     "too shallow": "俯角不足，误差无法界定",
     "too uncertain": "误差过大",
+    "turning": "镜头转动过快，无法定位",
     "telemetry gap": "此刻没有遥测数据",
     "outside the picture": "在画面之外",
     "outside the lens model": "在镜头模型之外",

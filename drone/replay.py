@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from detectors.base import Detector
 from detectors.types import Detection, Image
+from drone.georef.errors import Correction
 from drone.georef.locate import Located, Locator, foot
+from drone.georef.pose import ERRORS
 from drone.georef.refusal import NotPlaced
+from drone.seeing.inflight import InFlight
 from drone.telemetry.sample import Clock, Track, utc_text
 from edge.watch.source import Frame
 
@@ -34,6 +40,8 @@ class Summary:
     reasons: dict[str, str] = field(default_factory=dict)  # the first words of each
     classes: Counter[str] = field(default_factory=Counter)
     major_m: list[float] = field(default_factory=list)
+    correction: Correction = field(default_factory=Correction)
+    why_not_corrected: str = ""
 
     def refuse(self, refusal: NotPlaced) -> None:
         """Count a detection without a place."""
@@ -52,8 +60,20 @@ class Summary:
             "placed": self.placed,
             "classes": dict(self.classes),
             "median_ellipse95_major_m": median,
+            "corrected": told(self.correction) if self.correction.lasting is not None else self.why_not_corrected,
             "refused": {reason: {"count": n, "first": self.reasons[reason]} for reason, n in self.refused.items()},
         }
+
+
+def told(correction: Correction) -> dict[str, Any]:
+    """What was estimated in flight: each error with one sigma of what is left, angles in degrees, metres, seconds."""
+    assert correction.lasting is not None
+    scale = np.array([*np.degrees([1.0, 1.0, 1.0]), 1.0, 1.0, 1.0, 1.0])
+    left = np.sqrt(np.diag(correction.lasting)) * scale
+    pairs = zip(ERRORS, (correction.errors * scale).tolist(), left.tolist(), strict=True)
+    return {name: {"error": round(error, 3), "sigma": round(sigma, 3)} for name, error, sigma in pairs} | {
+        "ties": correction.sightings
+    }
 
 
 def start_of(track: Track, stated_s: float | None) -> float:
@@ -75,11 +95,13 @@ def replay(
     summary: Summary,
     every_s: float = 1.0,
 ) -> Iterator[dict[str, Any]]:
-    """One line for every detection that gets a place; the others are counted in `summary`.
+    """One line for every detection that gets a place; the others are counted in `summary`. From the moment on that the
+    flight has determined its compass, clock or height, places are corrected by them.
 
     locator_of: makes the locator when the first picture's size is known. every_s: seconds of video between looks.
     """
     locator: Locator | None = None
+    inflight = InFlight(Counter())
     due = 0.0
     for frame in frames:
         if frame.media_s < due - 1e-6:
@@ -87,6 +109,9 @@ def replay(
         due = frame.media_s + every_s
         locator = locator or locator_of(frame.image)
         summary.frames += 1
+        if (found_now := inflight.take(frame.image, start_s + frame.media_s, locator, ())) is not None:
+            locator = dataclasses.replace(locator, correction=found_now)
+        summary.correction, summary.why_not_corrected = inflight.correction, inflight.why_not
         for detection in detector.detect(frame.image):
             summary.detections += 1
             try:

@@ -16,7 +16,7 @@ from rich.table import Table
 from detectors.errors import DetectorError
 from detectors.load import load_detector
 from detectors.types import Image
-from drone.georef.camera import CameraError, Intrinsics, read_camera
+from drone.georef.camera import CameraError, Intrinsics, read_camera, scaled
 from drone.georef.dem import DemError, read_dem
 from drone.georef.frames import Fixed, Mount, Stated
 from drone.georef.ground import Flat, Ground
@@ -123,7 +123,7 @@ def lens(request: Request, track: Track, image: Image) -> Intrinsics:
     """The camera as stated, else as the telemetry tells it. Raises CameraError."""
     height, width = image.shape[:2]
     if request.camera is not None:
-        return _scaled(read_camera(request.camera), width, height, request.camera)
+        return scaled(read_camera(request.camera), width, height, str(request.camera))
     if request.fov_deg is not None:
         return Intrinsics.from_hfov(width, height, request.fov_deg)
     for sample in track.samples:
@@ -132,15 +132,6 @@ def lens(request: Request, track: Track, image: Image) -> Intrinsics:
         if sample.focal_35mm is not None:
             return Intrinsics.from_35mm(width, height, sample.focal_35mm)
     raise CameraError(f"{track.source}: tells no focal length; give --camera FILE or --fov DEGREES")
-
-
-def _scaled(camera: Intrinsics, width: int, height: int, path: Path) -> Intrinsics:
-    """The same lens at the video's size; only where the shape is the same."""
-    factor = width / camera.width
-    if abs(camera.height * factor - height) > 1:
-        raise CameraError(f"{path}: is for {camera.width} x {camera.height}, the picture is {width} x {height}")
-    centre = ((camera.cx + 0.5) * factor - 0.5, (camera.cy + 0.5) * factor - 0.5)
-    return Intrinsics(width, height, camera.fx * factor, camera.fy * factor, *centre, camera.distortion)
 
 
 def _mount(request: Request) -> Mount:

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import msgspec
 from fastapi import FastAPI, HTTPException, Query, Request
-from fastapi.responses import FileResponse, Response
+from fastapi.responses import FileResponse, Response, StreamingResponse
 
 from gateway import campaigns, devices, evidence, feed, queries, reviewed
 from gateway.counters import Counters
@@ -39,11 +39,19 @@ def add_routes(
             raise HTTPException(404, "no such picture")
         with database.read() as tx:
             media_type = evidence.servable(tx, sha256)
-        path = pictures.path(sha256)
-        if media_type is None or not path.is_file():
+        if media_type is None:
             raise HTTPException(404, "no such picture")
         guard(request, sha256)
-        return FileResponse(path, media_type=media_type, headers=PICTURE_HEADERS)
+        if not pictures.moves and (path := pictures.path(sha256)).is_file():
+            return FileResponse(path, media_type=media_type, headers=PICTURE_HEADERS)
+        try:
+            shown = pictures.show(sha256)
+        except OSError as error:
+            raise HTTPException(503, "the pictures cannot be reached now; try again") from error
+        if shown is None:
+            raise HTTPException(404, "no such picture")
+        headers = {**PICTURE_HEADERS, "Content-Length": str(shown.size_bytes)}
+        return StreamingResponse(shown.pieces, media_type=media_type, headers=headers)
 
 
 def _add_lists(app: FastAPI, database: Database) -> None:

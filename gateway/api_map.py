@@ -7,7 +7,7 @@ import msgspec
 from fastapi import FastAPI, Query, Request
 from fastapi.responses import Response
 
-from gateway import onmap
+from gateway import onmap, second_looks
 from gateway.database import Database
 from gateway.people.api import Door
 from gateway.sight import Sight
@@ -38,6 +38,15 @@ def add_map(app: FastAPI, database: Database, sight: Sight, door: Door) -> None:
         at = door.places(request, "case.view")
         with database.read() as tx:
             return _json(onmap.things(tx, sight, at, datum))
+
+
+def add_second_looks(app: FastAPI, database: Database) -> None:
+    """Mount `/api/second_looks`: places that wait for a look, as `zhuomu drone plan` reads them."""
+
+    @app.get("/api/second_looks")
+    def places() -> Response:
+        with database.read() as tx:
+            return _json(second_looks.geojson(second_looks.waiting(tx)))
 
 
 def _json(body: Any) -> Response:

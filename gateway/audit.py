@@ -23,7 +23,8 @@ def run(settings: GatewaySettings, offline: bool) -> reconcile.Report:
         with database.read() as tx:
             if offline or not url:
                 return reconcile.reconcile(tx)
-            with httpx.Client(base_url=url, timeout=TIMEOUT_S, trust_env=False) as client:
+            headers = settings.registry_headers()
+            with httpx.Client(base_url=url, headers=headers, timeout=TIMEOUT_S, trust_env=False) as client:
                 return reconcile.reconcile(tx, lambda: registry_cases.incident_ids(client))
     finally:
         database.close()

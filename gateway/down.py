@@ -11,6 +11,7 @@ import structlog
 from sqlalchemy.exc import OperationalError
 
 from edge.wire import topic
+from gateway.asks_tables import asks
 from gateway.counters import Counters
 from gateway.database import Database
 from gateway.fleet_tables import fleet_desired
@@ -38,6 +39,7 @@ class Kind:
 KINDS = (
     Kind(verifies, verifies.c.verify_id, verifies.c.device, "verify"),
     Kind(fleet_desired, fleet_desired.c.device, fleet_desired.c.device, "config"),
+    Kind(asks, asks.c.ask_id, asks.c.device, "ask"),
 )
 
 

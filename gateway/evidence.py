@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -24,10 +25,21 @@ SHA256 = re.compile(r"[0-9a-f]{64}")
 EVICT_ROWS = 64
 LEFT_BEHIND_S = 3600.0
 RECOUNT_SHARE = 16
+PIECE_BYTES = 256 * 1024
+
+
+@dataclass(frozen=True)
+class Shown:
+    """Something to send on: its bytes as they come, and how many."""
+
+    pieces: Iterator[bytes]
+    size_bytes: int
 
 
 class EvidenceStore:
-    """Files named by their hash alone: `<root>/ab/abcdef...`."""
+    """Files named by their hash alone: `<root>/ab/abcdef...`. `moves`: a file may be gone from here the next moment."""
+
+    moves = False
 
     def __init__(self, root: Path, bytes_max: int) -> None:
         self.root = root
@@ -46,6 +58,24 @@ class EvidenceStore:
         if not SHA256.fullmatch(sha256):
             raise ValueError("not a sha256 in lower-case hex")
         return self.root / sha256[:2] / sha256
+
+    def has(self, sha256: str) -> bool:
+        """Whether it is here."""
+        return self.path(sha256).is_file()
+
+    def show(self, sha256: str) -> Shown | None:
+        """To be sent on; None when it is not here."""
+        try:
+            file = self.path(sha256).open("rb")
+        except FileNotFoundError:
+            return None
+
+        def pieces() -> Iterator[bytes]:
+            with file:
+                while piece := file.read(PIECE_BYTES):
+                    yield piece
+
+        return Shown(pieces(), os.fstat(file.fileno()).st_size)
 
     def write(self, message: Evidence) -> None:
         """Keep a message's bytes for good (tmp, fsync, rename, fsync). Raises HashMismatch, TooLarge, OSError."""

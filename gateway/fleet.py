@@ -83,6 +83,12 @@ def heard(tx: sa.Connection, message: Health, now: str) -> None:
     _judge(tx, message.device, told, now)
 
 
+def members(tx: sa.Connection, scope: str) -> list[str]:
+    """A scope's devices. Raises FleetError."""
+    _check_scope(scope)
+    return _devices_of(tx, scope)
+
+
 def found(tx: sa.Connection, n: int) -> Row:
     """A rollout. Raises FleetError."""
     row = tx.execute(sa.select(fleet_rollouts).where(fleet_rollouts.c.n == n)).mappings().first()

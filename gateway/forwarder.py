@@ -13,8 +13,9 @@ import sqlalchemy as sa
 import structlog
 from sqlalchemy.exc import OperationalError
 
+from edge.link.spans import NoSpans, Spans
 from edge.wire import ForbiddenState
-from gateway import dead_letters, deliveries, work
+from gateway import dead_letters, deliveries, tracing, work
 from gateway.bulk import Bulk
 from gateway.counters import Counters
 from gateway.database import Database
@@ -46,7 +47,9 @@ class Forwarder:
         workers: int,
         monotonic: Callable[[], float] = time.monotonic,
         may: May = always,
+        spans: Spans | None = None,
     ) -> None:
+        self._spans = spans or NoSpans()
         self.target = target
         self.breaker = breaker.Breaker()
         self._database = database
@@ -142,9 +145,10 @@ class Forwarder:
         """Reports of different incidents in one request, where the target takes them so."""
         if not self._may():
             return [Sent("pending", down=True)] * len(rows)
+        began_ns = time.time_ns()
         answers = self.target.send_many([_parcel(row) for row in rows])
-        for sent in answers or []:
-            self._learn(sent)
+        for row, sent in zip(rows, answers or [], strict=False):
+            self._learn(row, sent, began_ns)
         return answers
 
     def _one_by_one(self, rows: list[Any]) -> Iterator[tuple[Any, Sent]]:
@@ -157,12 +161,15 @@ class Forwarder:
     def _send(self, row: Any) -> Sent:
         if not self._may():  # another gateway has taken over meanwhile: it finds the row as it was
             return Sent("pending", down=True)
+        began_ns = time.time_ns()
         sent = self.target.send(_parcel(row))
-        self._learn(sent)
+        self._learn(row, sent, began_ns)
         return sent
 
-    def _learn(self, sent: Sent) -> None:
-        """Tell the circuit breaker and the counters."""
+    def _learn(self, row: Any, sent: Sent, began_ns: int) -> None:
+        """Tell the circuit breaker, the counters and the trace."""
+        if sent.state == "done":
+            tracing.sent(self._spans, row["body"], self.target.name, began_ns)
         outcome: breaker.Outcome = "down" if sent.down else "failed" if sent.failed else "ok"
         with self._breaker_lock:
             self.breaker = breaker.after(self.breaker, outcome, self._monotonic(), random.random())

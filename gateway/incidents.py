@@ -142,7 +142,9 @@ def found(
 def _report(row: dict[str, Any], candidate: Candidate) -> dict[str, Any]:
     names = ("incident_id", "case_class", "class_code", "label", "lat", "lon", "error_major_m", "first_seen")
     source = {"device": candidate.device, "camera": candidate.camera, "candidate_id": candidate.candidate_id}
-    return {**{name: row[name] for name in names}, **source, "score": candidate.score, "rule": candidate.rule}
+    traced = {"trace": candidate.trace} if candidate.trace else {}
+    more = {"score": candidate.score, "rule": candidate.rule, **traced}
+    return {**{name: row[name] for name in names}, **source, **more}
 
 
 def _join(tx: sa.Connection, incident_id: str, sighting: Sighting, now: str) -> None:

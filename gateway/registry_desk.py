@@ -8,6 +8,7 @@ import httpx
 from gateway.decide import NotDecided
 
 Row = dict[str, Any]
+BULLETIN_TIMEOUT_S = 60.0  # a month that is not kept yet is reckoned anew
 
 
 class NotAnswered(RuntimeError):
@@ -40,6 +41,17 @@ class RegistryDesk:
         """The cases behind a figure. Raises NotAnswered."""
         told = {"month": month, "indicator": indicator, "level": level, "code": code, "part": part}
         return list((self._get("/evaluation/cases", **told) or {}).get("cases", []))
+
+    def bulletin(self, month: str, lang: str, form: str) -> tuple[bytes, str]:
+        """A month's bulletin and its media type. Raises NotAnswered."""
+        params = {"month": month, "lang": lang, "form": form}
+        try:
+            answer = self._client.get("/bulletin", params=params, timeout=BULLETIN_TIMEOUT_S)
+        except httpx.HTTPError as error:
+            raise NotAnswered(f"案件库无法连接 registry unreachable: {error}") from error
+        if not answer.is_success:
+            raise NotAnswered(f"案件库未接受 refused: {answer.text[:300]}")
+        return answer.content, answer.headers["content-type"]
 
     def settle(self, number: int, person: str, reason: str, apply: bool) -> None:
         """Apply a proposed threshold or dismiss it. Raises NotDecided."""

@@ -1,6 +1,7 @@
 """The gateway's whole schema: every file of tables is imported here, so that what opens a database knows them all."""
 
 from gateway import (
+    asks_tables,
     cluster_tables,
     duty_tables,
     firsts_tables,
@@ -14,6 +15,7 @@ from gateway.database import Database
 from gateway.migrations import MIGRATIONS
 
 __all__ = [
+    "asks_tables",
     "cluster_tables",
     "duty_tables",
     "firsts_tables",

@@ -14,8 +14,26 @@ from fastapi import FastAPI
 
 from edge.link.mqtt import Connection, Group, Incoming
 from edge.link.settings import SettingsError
+from edge.link.spans import open_spans
 from edge.wire import encode, topic, up_filter
-from gateway import api, api_map, fleet_api, health, hooks, looking, regroup_api, secrets_file, tus
+from gateway import (
+    api,
+    api_basemap,
+    api_bulletin,
+    api_map,
+    api_missions,
+    fleet_api,
+    health,
+    hooks,
+    live,
+    looking,
+    regroup_api,
+    secrets_file,
+    tracing,
+    tus,
+)
+from gateway.asks import Asker
+from gateway.basemap import open_tiles
 from gateway.counters import Counters
 from gateway.devices import door, hook, shut
 from gateway.devices.ca import CaUnusable
@@ -32,6 +50,7 @@ from gateway.leases import Alone, Duty, Leases
 from gateway.lock import DataLock
 from gateway.metrics import Metrics, State
 from gateway.mirror import Mirror
+from gateway.missions import Missions
 from gateway.people import api as people_api
 from gateway.people.gate import Gate
 from gateway.people.sessions import People
@@ -39,7 +58,10 @@ from gateway.people.vault import Vault
 from gateway.phone import add_phone
 from gateway.ports import listen
 from gateway.registry import city, standard
+from gateway.registry_desk import RegistryDesk
 from gateway.retention import Retention
+from gateway.s3 import Bucket
+from gateway.s3_store import S3Store
 from gateway.schema import open_database
 from gateway.server import Server, ready_line
 from gateway.settings import GatewaySettings
@@ -64,16 +86,19 @@ class Gateway:
     """Builds the parts and owns their threads. A thread that dies takes the process with it, to be started again."""
 
     def __init__(self, settings: GatewaySettings) -> None:
-        data = Path(settings.data)
         self.settings = settings
         self.counters = Counters()
         self.failed = False
         self.stopping = False
         self.targets = settings.all_targets()
         self.database = open_database(settings.url())
-        self.pictures = EvidenceStore(data / "evidence", settings.evidence_bytes_max)
+        self.pictures = self._pictures(settings)
+        self.spans = open_spans(settings.trace, "zhuomu-gateway", settings.client_id, self.counters.add)
         self.registry = httpx.Client(
-            base_url=settings.embedded_url() or settings.registry_url, timeout=TIMEOUT_S, trust_env=False
+            base_url=settings.embedded_url() or settings.registry_url,
+            headers=settings.registry_headers(),
+            timeout=TIMEOUT_S,
+            trust_env=False,
         )
         self.connection = self._connection(settings)
         self.duty = self._duty(settings)
@@ -84,6 +109,16 @@ class Gateway:
             for name, run in self._runs().items()
         ]
         self.on_failure: Callable[[], None] = lambda: None
+
+    def _pictures(self, s: GatewaySettings) -> EvidenceStore:
+        """On the disk, or behind it in a bucket. Raises SettingsError."""
+        root = Path(s.data) / "evidence"
+        if not s.s3.endpoint:
+            return EvidenceStore(root, s.evidence_bytes_max)
+        if not s.s3.bucket:
+            raise SettingsError("[s3] endpoint without bucket: name the bucket, which must be there already")
+        bucket = Bucket(s.s3, utc_now)
+        return S3Store(root, s.evidence_bytes_max, bucket, s.s3.spool_bytes_max, self.counters)
 
     def _connection(self, s: GatewaySettings) -> Connection:
         line: dict[str, Any] = {"on_message": self._incoming, "backoff_max_s": BACKOFF_S_MAX}
@@ -116,6 +151,8 @@ class Gateway:
         self.sender = Sender(
             self.database, self.connection, self.counters, utc_now, s.resend_s, s.resend_s_max, may("down")
         )
+        self.missions = Missions(Path(s.data) / "missions", s.drones, utc_now)
+        self.asker = Asker(self.database, self.counters, utc_now, self.sender.wake.set)
         self.retention = Retention(s, self.database, self.pictures, self.counters, utc_now, may("retention"))
 
     def _build_ways(self, s: GatewaySettings) -> None:
@@ -130,6 +167,7 @@ class Gateway:
                 utc_now,
                 s.forward_workers,
                 may=self.duty.may(f"forward-{target.name}"),
+                spans=self.spans,
             )
             for target, way in made
         ]
@@ -154,6 +192,8 @@ class Gateway:
         """Threads by name."""
         runs = {"intake": self.intake.run, "down": self.sender.run, "retention": self.retention.run}
         runs |= {"duty": self.duty.run, "sync": self.speaker.run}
+        if isinstance(self.pictures, S3Store):
+            runs["s3"] = self.pictures.run
         if self.settings.embedded_url():
             runs["mirror"] = self.mirror.run
         runs |= {f"forward-{forwarder.target.name}": forwarder.run for forwarder in self.forwarders}
@@ -163,7 +203,7 @@ class Gateway:
         """What stops the threads but the intake's."""
         ways = [*(f.stop for f in self.forwarders), *(f.stop for f in self.followers.values())]
         ours = [self.mirror.stop, self.sender.stop, self.speaker.stop, self.retention.stop, self.duty.stop]
-        return [*ways, *ours]
+        return [*ways, *ours, *([self.pictures.stop] if isinstance(self.pictures, S3Store) else [])]
 
     def is_up(self) -> bool:
         """Whether the broker can be reached."""
@@ -189,6 +229,7 @@ class Gateway:
         for thread in self._threads:
             thread.join(max(0.0, deadline - time.monotonic()))
         self.connection.stop(1.0)
+        self.spans.stop()
         self.registry.close()
         self.database.close()
 
@@ -213,6 +254,8 @@ class Gateway:
 
     def _committed(self, outcome: Outcome) -> None:
         self.metrics.committed(outcome)
+        for one in outcome.traced:
+            tracing.taken(self.spans, one, outcome.began_ns)
         if outcome.accepted:
             for forwarder in self.forwarders:
                 forwarder.wake()
@@ -264,7 +307,11 @@ def app_of(gateway: Gateway) -> FastAPI:
     people_api.add_people(app, doors, gateway.database, s.people, gateway.counters, time.monotonic)
     shows = looking.guard(gateway.database, sight, doors)
     api.add_routes(app, gateway.database, gateway.pictures, gateway.counters, shows)
+    api_basemap.add_basemap(app, open_tiles(s.map))
     api_map.add_map(app, gateway.database, sight, doors)
+    api_bulletin.add_bulletin(app, RegistryDesk(gateway.registry))
+    api_missions.add_missions(app, gateway.missions, doors)
+    api_map.add_second_looks(app, gateway.database)
     sync_http.add_routes(app, gateway.database, gateway.tokens, utc_now)
     add_phone(app, gateway.settings)
     well, render = gateway.is_well, gateway.metrics.render
@@ -276,6 +323,7 @@ def app_of(gateway: Gateway) -> FastAPI:
     uploads = Uploads(Path(gateway.settings.data) / "tus", gateway.settings.uploads, gateway.counters)
     tus_door = tus.Door(gateway.database, gateway.pictures, uploads, gateway.counters, utc_now, gateway.grants)
     tus.add_uploads(app, tus_door)
+    live.add_live(app, gateway.asker, doors)
     hooks.add_hooks(app, gateway.database, gateway.targets, gateway.counters, utc_now, gateway.sender.wake.set)
     if s.console:
         from gateway.console import pages  # NiceGUI takes a second to import; a gateway without a page need not wait

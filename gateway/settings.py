@@ -5,9 +5,14 @@ from pathlib import Path
 import msgspec
 
 from edge.link.mqtt import Broker
+from edge.link.spans import TraceSettings
+from gateway import secrets_file
+from gateway.basemap import MapSettings
 from gateway.database import sqlite_url
 from gateway.devices.settings import IdentitySettings
+from gateway.missions import DroneSettings
 from gateway.people.settings import PeopleSettings
+from gateway.s3 import S3Settings
 from gateway.targets.settings import TargetSettings, check
 from gateway.uploads import Limits
 
@@ -17,6 +22,7 @@ MIB = 1024 * 1024
 class GatewaySettings(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
     """What `zhuomu gateway --config FILE` reads.
 
+    `registry_key_file`: holds our service key for the embedded registry; "": it asks this machine for none.
     `targets`: where cases go; none: everything to the embedded registry at `registry_url`.
     `database_url`: `postgresql://...` lets several gateways work on one database (configs/cluster/); SQLite else.
     `group`: gateways that name the same one share the messages (MQTT 5); each needs a `client_id` of its own.
@@ -36,8 +42,10 @@ class GatewaySettings(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_
     group: str = ""
     database_url: str = ""
     registry_url: str = "http://127.0.0.1:8081"
+    registry_key_file: str = ""
     evidence_bytes_max: int = 2048 * MIB
     uploads: Limits = Limits()
+    s3: S3Settings = S3Settings()
     batch_messages_max: int = 256
     batch_wait_ms: float = 20.0
     queue_messages_max: int = 20_000
@@ -64,6 +72,9 @@ class GatewaySettings(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_
     console: bool = True
     phone_mqtt: str = "ws://{host}:9001"
     phone_areas: str = ""
+    trace: TraceSettings = TraceSettings()
+    map: MapSettings = MapSettings()
+    drones: DroneSettings = DroneSettings()
     log_level: str = "info"
 
     def url(self) -> str:
@@ -78,3 +89,10 @@ class GatewaySettings(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_
     def embedded_url(self) -> str:
         """Where the embedded registry is; "" when every case goes elsewhere."""
         return next((t.url for t in self.all_targets() if t.kind == "registry"), "")
+
+    def registry_headers(self) -> dict[str, str]:
+        """What proves our role to the embedded registry. Raises SettingsError."""
+        if not self.registry_key_file:
+            return {}
+        key = secrets_file.read(Path(self.registry_key_file), "registry_key_file")[0]
+        return {"Authorization": f"Bearer {key}"}

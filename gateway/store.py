@@ -1,5 +1,6 @@
 """One transaction per batch of messages: what is new is applied, what is not is only receipted again."""
 
+import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -7,8 +8,8 @@ from dataclasses import dataclass, field, replace
 
 import sqlalchemy as sa
 
-from edge.wire import Candidate, Evidence, Health, Op, OverQuota, Piece, Presence, Refusal, Verdict, WireError
-from gateway import checks, dead_letters, evidence, fleet, incidents, work
+from edge.wire import Answer, Candidate, Evidence, Health, Op, OverQuota, Piece, Presence, Refusal, Verdict, WireError
+from gateway import asks, checks, dead_letters, evidence, fleet, incidents, work
 from gateway.bulk import Bulk
 from gateway.counters import Counters
 from gateway.database import Database
@@ -20,6 +21,7 @@ from gateway.sync.uploads import Uploads
 from gateway.tables import messages
 from gateway.take import Identity, Taken
 from gateway.times import Clock, to_text
+from gateway.tracing import Traced
 
 REASON_MAX = 200
 WRITERS = 4  # pictures are on their way to the disk at the same time
@@ -44,6 +46,8 @@ class Outcome:
     births: set[str] = field(default_factory=set)
     there: set[str] = field(default_factory=set)  # had come up before the gateway did
     heard: intake.Heard = field(default_factory=intake.Heard)
+    traced: list[Traced] = field(default_factory=list)
+    began_ns: int = 0
     accepted: int = 0
     repeats: int = 0
     deferred: int = 0
@@ -80,7 +84,7 @@ class BatchStore:
 
     def commit(self, batch: Sequence[Taken], throttled: Iterable[str] = ()) -> Outcome:
         """All of a batch or nothing of it. Raises sqlalchemy.exc.DBAPIError when the database will not."""
-        outcome = Outcome()
+        outcome = Outcome(began_ns=time.time_ns())
         items = self._write_pictures(batch, outcome)
         self._write_pieces(items, outcome)
         with self._database.write() as tx:
@@ -156,8 +160,12 @@ class _Batch:
         elif item.error is not None and not self._has_turn(item):
             self._bury(item, item.error)
         elif item.identity is None:
-            self._hear(item)
-            self._tell(item, "heard")
+            try:
+                self._hear(item)
+            except WireError as error:
+                self._bury(item, error)
+            else:
+                self._tell(item, "heard")
         elif item.identity in self.known:
             self.outcome.repeats += 1
             self._tell(item, "repeat")
@@ -191,6 +199,8 @@ class _Batch:
             raise item.error
         if isinstance(message, Candidate):
             placed = incidents.place(self.tx, self.bulk, message, item.incoming.payload, self.now)
+            if message.trace and not placed.known:
+                self.outcome.traced.append(Traced(message.trace, message.candidate_id, placed.incident_id))
             return ("" if placed.known else message.candidate_id), placed.incident_id
         if isinstance(message, Evidence):
             evidence.record(self.tx, message, self.now)
@@ -219,6 +229,8 @@ class _Batch:
         elif isinstance(item.message, Health):
             self.tally.health(item.message, item.incoming.payload)
             fleet.heard(self.tx, item.message, self.now)
+        elif isinstance(item.message, Answer):
+            asks.answered(self.tx, item.message, item.incoming.payload, self.now)
         else:
             intake.hear(self.tx, item.message, self.outcome.heard, self.now)
 

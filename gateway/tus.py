@@ -70,6 +70,10 @@ class Door:
             return _answer(201, Location=f"/uploads/{coming.id}", Upload_Offset=str(coming.size_bytes))
         self.grants.room(coming, coming.size_bytes - self.uploads.offset(coming.id))
         found = self.uploads.create(coming, self._finished(coming.device))
+        if self.uploads.offset(found) == coming.size_bytes:  # its last byte came, and then something failed
+            with self.uploads.alone(found):
+                self._finish(coming)
+            return _answer(201, Location=f"/uploads/{found}", Upload_Offset=str(coming.size_bytes))
         return self._at(201, found, Location=f"/uploads/{found}")
 
     def head(self, upload_id: str, request: Request) -> Response:
@@ -108,9 +112,16 @@ class Door:
                 self.grants.spent(coming, os.fstat(handle).st_size - offset)
             if os.fstat(handle).st_size == coming.size_bytes:
                 await run_in_threadpool(self._prove, request, coming)  # the bytes may have taken their time
-                await run_in_threadpool(finish, self, coming, self.uploads.part(upload_id))
+                await run_in_threadpool(self._finish, coming)
                 return _answer(204, Upload_Offset=str(coming.size_bytes))
         return self._at(204, upload_id)
+
+    def _finish(self, coming: Coming) -> None:
+        try:
+            finish(self, coming, self.uploads.part(coming.id))
+        except OSError as error:
+            log.error("upload.not_kept", upload=coming.id, reason=str(error))
+            raise UploadRefused(507, f"the centre has no room for it now ({error.strerror}); try later") from error
 
     def _prove(self, request: Request, coming: Coming) -> None:
         self.grants.prove(request.headers.get("authorization", ""), coming)

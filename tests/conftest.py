@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from edge.link.logs import to_stderr
+from edge.up.ports import free_port
 
 if TYPE_CHECKING:
     from postgres_server import PostgresServer
@@ -41,13 +42,6 @@ def shared() -> Path:
     if not (path / "data").is_dir():
         missing(f"the shared data folder {path} (set ZHUOMU_SHARED)")
     return path
-
-
-def free_port() -> int:
-    """A loopback port that nobody uses now."""
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return int(s.getsockname()[1])
 
 
 def until(condition: Callable[[], object], timeout_s: float = 20.0, what: str = "condition") -> None:

@@ -119,9 +119,10 @@ def test_a_whole_flight_by_the_command_line_over_a_bad_line(
     flown = rig.ask("fly", A, str(rig.folder / "plan.json"))
     assert flown.exit_code == 0, flown.stdout + flown.stderr
     assert "已完成 done 100 %" in flown.stdout and len(dock.flown) == 1
+    dock.live[f"{PLANE_A}/81-0-0/normal-0"] = "https://elsewhere.test/whip"  # as after a lost answer, or of another
     started = rig.ask("live", A, "--video", f"{PLANE_A}/81-0-0/normal-0")
     assert json.loads(started.stdout)["url"] == f"https://live.test/whip/{PLANE_A}", started.stderr
-    assert list(dock.live) == [f"{PLANE_A}/81-0-0/normal-0"]
+    assert dock.live == {f"{PLANE_A}/81-0-0/normal-0": f"https://live.test/whip/{PLANE_A}"}
     assert rig.ask("live", A, "--stop").exit_code == 0 and dock.live == {}
     assert PLANE_A in rig.ask("list").stdout
     assert rig.stop() == 0

@@ -13,7 +13,7 @@ from drone.dji import words
 from drone.dji.acl import acl_of
 from drone.dji.cloud import Cloud
 from drone.dji.messages import PAYLOAD_MAX, BadMessage, split_topic
-from drone.dji.order import Conditions, FlyOrder, OrderError, live_data, model_of, prepare_data, video_of
+from drone.dji.order import Conditions, FlyOrder, OrderError, live_data, model_of, prepare_data, shown, video_of
 from drone.dji.settings import DockEntry, wrong
 from drone.dji.task import State
 
@@ -247,6 +247,10 @@ def test_live_needs_an_ingest_a_known_quality_and_a_stream_of_this_dock() -> Non
         live_data("a/b/c", "", "hd")
     with pytest.raises(OrderError, match="give one of"):
         live_data("a/b/c", "https://x/{camera}", "best")
+    with pytest.raises(OrderError, match="set live_key"):
+        live_data("a/b/c", "https://x/{camera}?t={token}", "hd")
+    data = live_data("a/b/c", "https://x/{camera}?t={token}", "hd", lambda camera: f"for-{camera}")
+    assert data["url"] == "https://x/a?t=for-a" and shown(data["url"]) == "https://x/a"
     with pytest.raises(OrderError, match="no stream of this dock"):
         video_of(f"{B}/1-0-0/normal-0", None, frozenset({A}), A)
     with pytest.raises(OrderError, match="has not told which cameras"):
@@ -262,6 +266,8 @@ def test_settings_with_one_number_at_two_docks_are_refused() -> None:
     twice = (DockEntry(A, "a", "12345678", (PLANE_A,)), DockEntry(B, "b", "12345678", (PLANE_A,)))
     assert "every device has one dock" in wrong(settings(docks=twice))
     assert "{camera} is missing" in wrong(settings(whip="https://x"))
+    assert "into the query" in wrong(settings(whip="https://x/{camera}/{token}", live_key="d"))
+    assert "live_key is missing" in wrong(settings(whip="https://x/{camera}?t={token}"))
 
 
 def test_access_rules_let_a_dock_write_under_its_own_numbers_alone() -> None:

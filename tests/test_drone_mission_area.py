@@ -11,6 +11,7 @@ from drone.mission import to_uploads
 from drone.mission.aircraft import Aircraft, Pace, Wind
 from drone.mission.build import Ground, Settings, figures, plan_area, plan_streets
 from drone.mission.camera import CAMERAS, spacing_of
+from drone.mission.ends import Strips, ended
 from drone.mission.errors import PlanError
 from drone.mission.geojson import site_of
 from drone.mission.paths import Paths, length_of
@@ -81,6 +82,27 @@ def test_lines_round_a_hole_make_four_cells() -> None:
     assert [len(cell) for cell in cells] == [4, 2, 2, 4]
     assert sum(len(row) for row in rows) == 12
     assert {round(lane[0][1] % 10, 6) for row in rows for lane in row} == {5.0}
+
+
+def test_lanes_stop_half_a_picture_short_of_a_level_end_and_go_past_a_slanted_one() -> None:
+    fly = shapely.box(-50, -50, 200, 150)
+    level, slanted = shapely.box(0, 0, 100, 20), shapely.Polygon([(0, 0), (120, 0), (100, 20), (0, 20)])
+    ends = []
+    for area in (level, slanted):
+        rows = rows_at(area, area, 20.0, 0.0)
+        [[lane]] = ended(rows, Strips.of(area, fly, 0.0, 20.0, 10.0), spare=0.0)
+        ends.append((lane[0][0], lane[-1][0]))
+    assert ends[0] == pytest.approx((5.0, 95.0))
+    assert ends[1][1] == pytest.approx(115.0, abs=1.0)
+
+
+def test_lanes_moved_at_their_ends_stay_where_flying_is_allowed() -> None:
+    area = shapely.box(0, 0, 100, 60).difference(shapely.box(40, 20, 60, 40))
+    fly = area.buffer(-2.0, join_style="mitre")
+    rows = rows_at(area, fly, 15.0, 0.3)
+    moved = ended(rows, Strips.of(area, fly, 0.3, 15.0, 10.0), spare=0.0)
+    assert sum(map(len, moved)) == sum(map(len, rows)) > 0
+    assert all(fly.buffer(1e-6).covers(shapely.LineString(lane)) for row in moved for lane in row)
 
 
 def test_the_shortest_way_goes_round_an_obstacle() -> None:

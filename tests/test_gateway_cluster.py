@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from cluster_rig import NAMES, Cluster, Load, wait_for_receipt
 from conftest import until
-from gateway_helpers import Device, candidate, op
+from gateway_helpers import Device, Phone, candidate, op
 from postgres_server import PostgresServer
 
 pytestmark = pytest.mark.slow
@@ -109,14 +109,15 @@ def test_forwarding_and_work_orders_go_on_when_the_one_that_did_them_dies(
     cluster = Cluster(tmp_path, postgres)
     cluster.registry = {"auto_file": ["stall"], "auto_file_unmeasured": True, "crews": ["handset-1"]}
     cluster.start()
-    kiosk, handset = Device(cluster.broker.port, "kiosk-1"), Device(cluster.broker.port, "handset-1")
+    kiosk, handset = Device(cluster.broker.port, "kiosk-1"), Phone(cluster.broker.port, "handset-1")
     kiosk.send(candidate(1))
-    first = handset.next_down("work", 0, 30.0)
+    until(lambda: handset.orders, 30.0, "the first thing's order")
+    first = handset.orders[0]
     (leader,) = {row["holder"].partition("@")[0] for row in cluster.leases() if row["name"] != "retention"}
     cluster.kill(leader)
     kiosk.send(candidate(2))
-    until(lambda: any(w.lat != first.lat for w in handset.on("work")), 30.0, "the second thing's order")
-    handset.send(*(op(work, kind) for work in (first,) for kind in ("received", "accepted", "disposed")))
+    until(lambda: any(w.lat != first.lat for w in handset.orders), 30.0, "the second thing's order")
+    handset.send(*(op(first, kind) for kind in ("accepted", "disposed")))
     handset.settle()
     until(lambda: kiosk.on("verify"), 30.0, "a check of the first thing")
     kiosk.settle()

@@ -22,9 +22,13 @@ PAGES = {
     "/fleet": ("设备", "Fleet"),
     "/evaluation": ("综合评价", "Evaluation"),
     "/rules": ("立案标准与自动立案", "Filing standard, and what files by itself"),
+    "/wall": ("视频墙", "Video wall"),
+    "/drones": ("无人机", "Drones"),
+    "/whatif": ("规则试算", "Rules: what if"),
+    "/rollouts": ("设置下发", "Rollouts"),
     "/audit": ("审计日志", "Audit log"),
 }
-ROLES = ("acceptor", "dispatcher", "supervisor", "checker", "auditor", "admin")
+ROLES = ("acceptor", "dispatcher", "supervisor", "checker", "auditor", "admin", "pilot")
 DRAWN = {  # what stands on a page when it has drawn what it shows
     "/": ".zm-desk .zm-candidate",
     "/review": ".zm-facts",

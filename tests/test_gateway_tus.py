@@ -159,6 +159,14 @@ def test_more_bytes_than_announced_are_refused_and_an_abandoned_upload_expires(d
     assert door.http.head(left, headers=VERSION).status_code == 404
 
 
+def test_an_upload_whose_end_failed_is_finished_when_it_is_asked_for_again(door: Door) -> None:
+    """All bytes are here and it is no evidence yet: the gateway was killed in between, or had no room."""
+    where = door.create().headers["Location"]
+    door.uploads.part(where.rpartition("/")[2]).write_bytes(CLIP)
+    assert door.create().headers["Upload-Offset"] == str(len(CLIP))
+    assert door.rig.pictures.path(SHA256).read_bytes() == CLIP and door.rig.counters["uploads_done"] == 1
+
+
 def test_a_deleted_upload_is_gone(door: Door) -> None:
     where = door.create().headers["Location"]
     assert door.http.delete(where, headers=VERSION).status_code == 204

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import httpx
 
-from bench.processes import NotThere, cpu_s, free_port, listens, mosquitto
+from bench.processes import NotThere, cpu_s, listens, mosquitto
 from edge.link import Broker
+from edge.up.ports import free_port
 
 START_S_MAX = 60.0
 _MOSQUITTO = """listener {port} 127.0.0.1

@@ -16,6 +16,7 @@ RTH_MIN_M, RTH_MAX_M = 20, 1500
 IMMEDIATE, CONDITIONAL = 0, 2
 EXIT_WAYLINE = 1  # as in our KMZ: exitOnRCLost executeLostAction
 WHIP = 4
+TOKEN = "{token}"
 QUALITIES = {"adaptive": 0, "smooth": 1, "sd": 2, "hd": 3, "uhd": 4}
 # update_topo's type and sub_type -> payload number in WPML (common elements: payloadEnumValue)
 PAYLOADS = {(67, 0): 52, (67, 1): 53, (77, 0): 66, (77, 1): 67, (77, 2): 68, (91, 0): 80, (91, 1): 81}
@@ -83,15 +84,25 @@ def prepare_data(
     return lambda unix_ms: fixed | {"execute_time": order.conditions.begin_ms if order.conditions else unix_ms}
 
 
-def live_data(video_id: str, whip: str, quality: str) -> dict[str, Any]:
-    """live_start_push by WHIP. Raises OrderError."""
+def live_data(video_id: str, whip: str, quality: str, token: Callable[[str], str] | None = None) -> dict[str, Any]:
+    """live_start_push by WHIP. token: makes one for a camera, for an address with {token} in it: the Cloud API knows
+    `url` alone, no header, so what lets a dock in must stand there. Raises OrderError."""
     if not whip:
         raise OrderError("no live ingest to send the picture to; set whip in the settings")
     if quality not in QUALITIES:
         raise OrderError(f"quality {quality!r}: give one of {', '.join(QUALITIES)}")
     camera = video_id.split("/")[0]
     url = whip.replace("{camera}", camera)
+    if TOKEN in url:
+        if token is None:
+            raise OrderError("whip asks for a {token}, and nothing makes one; set live_key to the ingest's data folder")
+        url = url.replace(TOKEN, token(camera))
     return {"url_type": WHIP, "url": url, "video_id": video_id, "video_quality": QUALITIES[quality]}
+
+
+def shown(url: str) -> str:
+    """An address for people and logs: without what lets one in."""
+    return url.partition("?")[0]
 
 
 def videos(capacity: LiveCapacity | None) -> list[str]:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from drone.dji.calls import Answer, CallsFull
+from drone.dji.calls import Answer, CallsFull, Done
 from drone.dji.control import Order, Resolve, Told
 from drone.dji.dock import Dock
-from drone.dji.order import OrderError, live_data, model_of, prepare_data, video_of
+from drone.dji.order import OrderError, live_data, model_of, prepare_data, shown, video_of
 from drone.dji.requests import Resource
 from drone.dji.store import StoreError
 from drone.dji.task import BEGUN, State, Task, said
@@ -19,6 +20,9 @@ from drone.mission.wpml import to_kmz
 
 if TYPE_CHECKING:
     from drone.dji.service import Service
+
+LIVE_ALREADY = 513003  # as errors.toml words them
+NOT_LIVE = 513011
 
 
 def carry_out(service: Service, order: Order, resolve: Resolve) -> None:
@@ -114,16 +118,41 @@ def _home(service: Service, order: Order, resolve: Resolve) -> None:
 
 
 def _live(service: Service, order: Order, resolve: Resolve) -> None:
+    """Where an answer is lost, the call sent again meets its own success ("live already"); and so does a camera that
+    was live elsewhere. Either way it is stopped and started once more, so that the picture goes to our URL."""
     dock = _dock(service, order)
     video = video_of(order.video, dock.osd.live_capacity, dock.own, dock.sn)
-    data = live_data(video, service.settings.whip, order.quality)
+    data = live_data(video, service.settings.whip, order.quality, service.live_token)
 
     def done(answer: Answer) -> None:
         if answer.result == 0:
-            dock.live[video] = data["url"]
-        resolve(_told(answer) | {"video": video, "url": data["url"]})
+            dock.live[video] = shown(data["url"])
+        resolve(_told(answer) | {"video": video, "url": shown(data["url"])})
 
-    dock.ask("live_start_push", data, done)
+    def started_anew(answer: Answer) -> None:
+        done(replace(answer, result=0) if answer.result == LIVE_ALREADY else answer)  # it was stopped: this is ours
+
+    def stopped(answer: Answer) -> None:
+        if answer.result in (0, NOT_LIVE):
+            _next(dock, "live_start_push", data, started_anew, resolve)
+        else:
+            done(answer)
+
+    def started(answer: Answer) -> None:
+        if answer.result == LIVE_ALREADY:
+            _next(dock, "live_stop_push", {"video_id": video}, stopped, resolve)
+        else:
+            done(answer)
+
+    dock.ask("live_start_push", data, started)
+
+
+def _next(dock: Dock, method: str, data: dict[str, Any], done: Done, resolve: Resolve) -> None:
+    """A call that follows from an answer."""
+    try:
+        dock.ask(method, data, done)
+    except CallsFull as error:
+        resolve(Told(error=str(error)))
 
 
 def _unlive(service: Service, order: Order, resolve: Resolve) -> None:
@@ -132,9 +161,10 @@ def _unlive(service: Service, order: Order, resolve: Resolve) -> None:
     video = video_of(video, dock.osd.live_capacity, dock.own, dock.sn)
 
     def done(answer: Answer) -> None:
-        if answer.result == 0:
+        over = replace(answer, result=0) if answer.result == NOT_LIVE else answer  # ended before, or sent again
+        if over.result == 0:
             dock.live.pop(video, None)
-        resolve(_told(answer) | {"video": video})
+        resolve(_told(over) | {"video": video})
 
     dock.ask("live_stop_push", {"video_id": video}, done)
 

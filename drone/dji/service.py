@@ -16,14 +16,17 @@ from drone.dji import orders
 from drone.dji.cloud import Cloud, Notice
 from drone.dji.control import Control, Order, Resolve, Told, path_of
 from drone.dji.messages import subscriptions
+from drone.dji.order import OrderError
 from drone.dji.settings import Settings
 from drone.dji.store import Store, restore, state_of
 from drone.dji.waylines import Waylines, token_of
 from edge.link.mqtt import Connection, Incoming
+from edge.live.tokens import KeyUnreadable, Tokens, token_key
 
 QUEUE_MAX = 5000
 BEAT_S = 0.2
 BATCH_MAX = 500
+LIVE_TOKEN_S = 120
 CLIENT_ID = "zhuomu-docks"
 
 log = structlog.get_logger()
@@ -132,6 +135,14 @@ class Service:
 
     def _later(self, resolve: Resolve, told: Told) -> None:
         self._answers.append((resolve, told))
+
+    def live_token(self, camera: str) -> str:
+        """Lets a camera publish for LIVE_TOKEN_S, long enough to begin; one for every start. Raises OrderError."""
+        try:
+            tokens = Tokens(token_key(Path(self.settings.live_key)))
+        except KeyUnreadable as error:
+            raise OrderError(str(error)) from None
+        return tokens.issue("dock", "publish", [camera], int(time.time()) + LIVE_TOKEN_S, "live_start_push")
 
     def _token(self, flight_id: str) -> str | None:
         for dock in self.cloud.docks.values():

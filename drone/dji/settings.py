@@ -63,7 +63,8 @@ class DockEntry(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Settings(Struct, frozen=True, forbid_unknown_fields=True):
-    """The whole file. whip: the live ingest's address for a camera, with {camera} in it."""
+    """The whole file. whip: the live ingest's address for a camera, with {camera} in it, and {token} in its query where
+    the ingest wants one; live_key: the ingest's data folder, whose `live.key` signs tokens of LIVE_TOKEN_S."""
 
     organization: Organization
     docks: Annotated[tuple[DockEntry, ...], Meta(min_length=1, max_length=DOCKS_MAX)]
@@ -72,6 +73,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     storage: Storage | None = None
     files: Files = Files()
     whip: str = ""
+    live_key: str = ""
     data: str = "data/docks"
 
 
@@ -85,6 +87,10 @@ def wrong(settings: Settings) -> str:
             owners[sn] = dock.sn
     if settings.whip and "{camera}" not in settings.whip:
         return "whip: {camera} is missing; as https://live.example/whip/{camera}"
+    if "{token}" in settings.whip and "{token}" not in settings.whip.partition("?")[2]:
+        return "whip: {token} belongs into the query, where logs and lists leave it out; as ...?access_token={token}"
+    if "{token}" in settings.whip and not settings.live_key:
+        return "live_key is missing: whip asks for a {token}; give the ingest's data folder, where its live.key lies"
     return ""
 
 

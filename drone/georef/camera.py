@@ -106,3 +106,12 @@ def read_camera(path: Path) -> Intrinsics:
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         words = "give JSON with width, height, fx, fy, cx, cy in px and distortion as a list"
         raise CameraError(f"{path}: no camera ({error}); {words}") from None
+
+
+def scaled(camera: Intrinsics, width: int, height: int, source: str) -> Intrinsics:
+    """The same lens at the video's size; only where the shape is the same. Raises CameraError."""
+    factor = width / camera.width
+    if abs(camera.height * factor - height) > 1:
+        raise CameraError(f"{source}: is for {camera.width} x {camera.height}, the picture is {width} x {height}")
+    centre = ((camera.cx + 0.5) * factor - 0.5, (camera.cy + 0.5) * factor - 0.5)
+    return Intrinsics(width, height, camera.fx * factor, camera.fy * factor, *centre, camera.distortion)

@@ -65,14 +65,36 @@ def _zeros() -> Array:
 class Correction:
     """What was estimated: the error vector to apply (7,), and the covariance (7, 7) of what lasts of it, None while
     nothing was estimated. sightings and dropped count what it rests on; misfit: root mean square of the whitened
-    residuals, about 1 when sigmas and sightings agree."""
+    residuals, about 1 when sigmas and sightings agree. prior: the sigmas that it was estimated with."""
 
     errors: Array = field(default_factory=_zeros)
     lasting: Array | None = None
     sightings: int = 0
     dropped: int = 0
     misfit: float = 0.0
+    prior: Sigmas | None = None
 
     def covariance(self, sigmas: Sigmas) -> Array:
         """(7, 7) of a single picture's errors after the correction."""
-        return sigmas.covariance if self.lasting is None else self.lasting + sigmas.fresh
+        return self.kept(sigmas) + sigmas.fresh
+
+    def kept(self, sigmas: Sigmas) -> Array:
+        """(7, 7) of what lasts after it. Where the receiver says that it is worse now than when it was estimated, that
+        much comes on top."""
+        if self.lasting is None:
+            return sigmas.lasting
+        worse = sigmas.lasting - self.prior.lasting if self.prior is not None else np.zeros((COUNT, COUNT))
+        return self.lasting + np.maximum(worse, 0.0)
+
+
+def change_of(before: Correction, after: Correction, sigmas: Sigmas) -> tuple[Array, Array]:
+    """What an estimate says of places that were found under the one before: (8,) the lasting errors in the sigmas of
+    before, and (8, 8) whose columns are one sigma of what is left, in the same; the eighth, the ground's height, stays.
+
+    The sigmas are the independent steps that `Locator` takes: the columns of the covariance's Cholesky factor.
+    """
+    old, new = (np.linalg.cholesky(c.kept(sigmas) + np.eye(COUNT) * 1e-18) for c in (before, after))
+    shift, turn = np.zeros(COUNT + 1), np.eye(COUNT + 1)
+    shift[:COUNT] = np.linalg.solve(old, after.errors - before.errors)
+    turn[:COUNT, :COUNT] = np.linalg.solve(old, new)
+    return shift, turn

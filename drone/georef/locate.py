@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,7 @@ from drone.georef.frames import Mount
 from drone.georef.geodesy import to_metres
 from drone.georef.ground import Flat, Ground, meet
 from drone.georef.heights import Heights
-from drone.georef.pose import Poses, pose_at
+from drone.georef.pose import ERRORS, Poses, fastest_turn, pose_at
 from drone.georef.refusal import NotPlaced
 from drone.telemetry.buffer import Buffer, Gap
 from drone.telemetry.sample import HeightDatum
@@ -22,6 +22,8 @@ from edge.watch.ground import ellipse
 from edge.wire import Place
 
 DEPRESSION_MIN_DEG = 15.0  # below, half a degree of pitch is more than 12 % of the distance
+TURN_UNSURE_MAX_DEG = 4.0  # a turn that the clock leaves open by more in one sigma is no straight line any more
+TIME = ERRORS.index("time")
 CHI2_95 = 5.991464547107979  # two degrees of freedom
 
 Array = NDArray[np.float64]
@@ -94,9 +96,9 @@ class Locator:
 
     def locate_with_pose(self, at_s: float, x: float, y: float, pixel_px: float | None = None) -> tuple[Located, Poses]:
         """The same with the camera's pose as the telemetry tells it. Raises NotPlaced."""
-        pose, fix_sigmas = self._pose(at_s)
+        pose, fix_sigmas = self.pose(at_s)
         rays = self._rays(x, y, self.sigmas.pixel_px if pixel_px is None else pixel_px)
-        errors = self.correction.errors[None]
+        errors = self._errors[None]
         origin, ray = pose.cast(rays[:1], errors)
         depression = math.degrees(math.asin(float(np.clip(-ray[0, 2], -1, 1))))
         if depression <= 0:
@@ -114,20 +116,37 @@ class Locator:
     def sense(self, at_s: float, x: float, y: float, pixel_px: float | None = None) -> Sensed:
         """`locate` with the parts of its error kept apart. Raises NotPlaced."""
         located, pose = self.locate_with_pose(at_s, x, y, pixel_px)
-        sigmas = self._pose(at_s)[1]
+        sigmas = self.pose(at_s)[1]
         rays = self._rays(x, y, self.sigmas.pixel_px if pixel_px is None else pixel_px)
         spot = np.array([located.lat, located.lon, located.height_m])
-        kept = self.correction.lasting if self.correction.lasting is not None else sigmas.lasting
+        kept = self.correction.kept(sigmas)
         lasting = self._columns(pose, rays, kept, spot)
         fresh = self._columns(pose, rays, sigmas.fresh, spot)[: COUNT + 2]
         return Sensed(located, lasting[[*range(COUNT), COUNT + 2]], fresh.T @ fresh + np.eye(2) * 1e-6, pose)
 
-    def _pose(self, at_s: float) -> tuple[Poses, Sigmas]:
+    def pose(self, at_s: float) -> tuple[Poses, Sigmas]:
+        """The camera's pose of a picture stamped `at_s`, the clock put right as far as its error is estimated, and the
+        sigmas that hold there. Its turn is the fastest that the clock's uncertainty reaches. Raises NotPlaced."""
+        moment = at_s + float(self.correction.errors[TIME])
         try:
-            pose, sample = pose_at(self.buffer, at_s, self.mount, self.heights, self.ground.datum)
+            pose, sample = pose_at(self.buffer, moment, self.mount, self.heights, self.ground.datum)
+            sigmas = self.sigmas.of_fix(sample.fix)
+            sigma_s = math.sqrt(self.correction.covariance(sigmas)[TIME, TIME])
+            turn = fastest_turn(self.buffer, moment, self.mount, 2 * sigma_s)
         except Gap as gap:
             raise NotPlaced("telemetry gap", str(gap)) from None
-        return pose, self.sigmas.of_fix(sample.fix)
+        rate = math.degrees(float(np.linalg.norm(turn)))
+        if rate * sigma_s > TURN_UNSURE_MAX_DEG:
+            words = f"{rate:.0f} degrees a second, and the clock is known to {sigma_s * 1000:.0f} ms"
+            raise NotPlaced("turning", f"the view turns by {words}: where it looked is not known")
+        return replace(pose, turns=turn[None]), sigmas
+
+    @property
+    def _errors(self) -> Array:
+        """(7,) of the correction; time is in the pose already."""
+        errors = self.correction.errors.copy()
+        errors[TIME] = 0.0
+        return errors
 
     def _rays(self, x: float, y: float, sigma_px: float) -> Array:
         """(5, 3): the pixel, and one sigma to the right, left, down and up."""
@@ -151,7 +170,7 @@ class Locator:
         divided difference filter of Norgaard, Poulsen and Ravn, 2000), then the pixel's two, then the ground's
         height."""
         steps = np.linalg.cholesky(covariance + np.eye(COUNT) * 1e-18).T  # rows: independent steps of one sigma
-        errors = self.correction.errors + np.concatenate([steps, -steps, np.zeros((6, COUNT))])
+        errors = self._errors + np.concatenate([steps, -steps, np.zeros((6, COUNT))])
         lifts = np.zeros(len(errors))
         lifts[-2:] = self.ground.sigma_m, -self.ground.sigma_m
         used = np.concatenate([np.repeat(rays[:1], 2 * COUNT, axis=0), rays[[1, 3, 2, 4]], rays[[0, 0]]])

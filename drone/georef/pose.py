@@ -65,14 +65,31 @@ class Poses:
         shift = np.column_stack([east + moved[:, 1], north + moved[:, 0], up - moved[:, 2]])
         return to_places(shift, self.origins), np.column_stack([ned[:, 1], ned[:, 0], -ned[:, 2]])
 
+    def uncast(self, east_north_up: Array, errors: Array) -> Array:
+        """(N, 3) directions in east, north, up, (N, 7) errors -> (N, 3) rays in camera axes: `cast` backwards."""
+        yaw, pitch, roll, _, _, _, time = errors.T
+        ned = np.column_stack([east_north_up[:, 1], east_north_up[:, 0], -east_north_up[:, 2]])
+        ned = Rotation.from_euler("Z", yaw[:, None]).inv().apply(ned)
+        ned = Rotation.from_rotvec(self.turns * time[:, None]).inv().apply(ned)
+        own = np.einsum("nji,nj->ni", self.rotations, ned)
+        own = Rotation.from_euler("YX", np.column_stack([pitch, roll])).inv().apply(own)
+        rays = CAMERA.inv().apply(own)
+        unit: Array = rays / np.linalg.norm(rays, axis=1, keepdims=True)
+        return unit
 
-def pose_at(buffer: Buffer, at_s: float, mount: Mount, heights: Heights, datum: HeightDatum) -> tuple[Poses, Telemetry]:
-    """The pose at one moment, with its motion from the telemetry just before and after. Raises NotPlaced, Gap."""
+
+def pose_at(
+    buffer: Buffer,
+    at_s: float,
+    mount: Mount,
+    heights: Heights,
+    datum: HeightDatum,
+    step_s: float = MOTION_STEP_S,
+) -> tuple[Poses, Telemetry]:
+    """The pose at one moment, with its motion from the telemetry `step_s` before and after. Raises NotPlaced, Gap."""
     sample = buffer.at(at_s)
     here, turned = _place(sample, mount, heights, datum)
-    (before, t0), (after, t1) = (
-        _beside(buffer, at_s, step, mount, heights, datum) for step in (-MOTION_STEP_S, MOTION_STEP_S)
-    )
+    (before, t0), (after, t1) = (_beside(buffer, at_s, step, mount, heights, datum) for step in (-step_s, step_s))
     span = t1 - t0
     if span <= 0:
         raise Gap(f"motion at {at_s:.3f} s: a single sample tells no motion")
@@ -81,6 +98,22 @@ def pose_at(buffer: Buffer, at_s: float, mount: Mount, heights: Heights, datum: 
     turn = (after[1] * before[1].inv()).as_rotvec() / span
     pose = Poses(np.array([here]), turned.as_matrix()[None], velocity[None], np.asarray(turn, np.float64)[None])
     return pose, sample
+
+
+def fastest_turn(buffer: Buffer, at_s: float, mount: Mount, within_s: float) -> Array:
+    """(3,) rad/s, north, east, down: the fastest mean turn from a moment to any known one `within_s` of it.
+
+    A turn that begins just after the moment is none at the moment; to a clock that is that wrong it is one."""
+    here = view(buffer.at(at_s), mount)
+    fastest = np.zeros(3)
+    for share in (-1.0, -0.5, 0.5, 1.0):
+        step = share * max(within_s, MOTION_STEP_S)
+        try:
+            turn = (view(buffer.at(at_s + step), mount) * here.inv()).as_rotvec() / step
+        except Gap:  # the recording's edge: the other side tells
+            continue
+        fastest = max(fastest, np.asarray(turn, np.float64), key=lambda v: float(np.linalg.norm(v)))
+    return fastest
 
 
 def _place(

@@ -15,18 +15,15 @@ from drone.mission.errors import PlanError
 from drone.mission.frame import Point
 from drone.mission.geojson import Site, polygons
 from drone.mission.law import Law
-from drone.mission.patch import coverage_of, patched
+from drone.mission.patch import coverage_of
 from drone.mission.paths import Paths, length_of
 from drone.mission.plan import Above, Fence, Flight, Plan, Waypoint, pictures_of
-from drone.mission.route import Route, joined, seen_by
+from drone.mission.route import Route, seen_by
+from drone.mission.search import search, toured
 from drone.mission.split import Base, split, triggers
 from drone.mission.streets import street_lanes
-from drone.mission.sweep import Lane, angles_of, cells_of, effort, rows_at
-from drone.mission.tour import KICKS, LANES_MAX, best_tour
 
-DIRECTIONS_TRIED = 4
 UNREACHED_MAX = 0.005
-COVERAGE_PROMISED = 0.995
 
 
 class Settings(msgspec.Struct, frozen=True):
@@ -119,14 +116,8 @@ def plan_area(site: Site, settings: Settings) -> Planned:
     if target.is_empty:
         raise PlanError("no area to cover; draw a polygon, or plan streets or checks instead")
     _reachable(target, ground)
-    trial = [_swept(ground, target, angle, KICKS // 8) for angle in _directions(ground, target)]
-    enough = max(t[1] for t in trial) - 0.0005
-    good = [t for t in trial if t[1] >= min(enough, COVERAGE_PROMISED)]
-    best = min(good, key=lambda t: _cost(t[0], ground))
-    again = _swept(ground, target, best[2], KICKS)
-    better = again[1] >= min(enough, COVERAGE_PROMISED) and _cost(again[0], ground) < _cost(best[0], ground)
-    route, share, angle, lines = again if better else best
-    return _planned(ground, "area", route, share, float(np.degrees(angle)), lines)
+    best = search(ground, target)
+    return _planned(ground, "area", best.route, best.share, float(np.degrees(best.angle)), best.lines)
 
 
 def _reachable(target: BaseGeometry, ground: Ground) -> None:
@@ -139,59 +130,6 @@ def _reachable(target: BaseGeometry, ground: Ground) -> None:
         )
 
 
-def _directions(ground: Ground, target: BaseGeometry) -> list[float]:
-    """The most promising directions of lines, radians."""
-    if ground.settings.angle_deg is not None:
-        return [float(np.radians(ground.settings.angle_deg)) % np.pi]
-    where, line_m = ground.fly.intersection(target), ground.spacing.line_m
-    pace = ground.base.pace
-
-    def cost(angle: float) -> float:
-        east, north = float(np.cos(angle)), float(np.sin(angle))
-        slowness = 1 / pace.ground_mps(east, north) + 1 / pace.ground_mps(-east, -north)
-        return effort(rows_at(target, where, line_m, angle), line_m) * slowness
-
-    return sorted(angles_of(target), key=cost)[:DIRECTIONS_TRIED]
-
-
-def _swept(ground: Ground, target: BaseGeometry, angle: float, kicks: int) -> tuple[Route, float, float, int]:
-    """(route, share covered, angle, lines) for lines in one direction."""
-    line_m, trigger_m = ground.spacing.line_m, ground.spacing.trigger_m
-    rows = rows_at(target, ground.fly.intersection(target), line_m, angle)
-    lanes = [lane for row in rows for lane in row]
-    if not lanes:
-        lanes = [_spot(ground.fly.intersection(target), ground)]
-        rows = [lanes]
-    number = {id(lane): k for k, lane in enumerate(lanes)}
-    cells = [[number[id(lane)] for lane in cell] for cell in cells_of(rows, angle)]
-    route = _toured(ground, lanes, cells, kicks)
-    route, share = patched(route, target, ground.paths, line_m, trigger_m)
-    return route, share, angle, len(lanes)
-
-
-def _spot(where: BaseGeometry, ground: Ground) -> Lane:
-    """A lane for an area that is smaller than a line's width: to a place in it and a metre on."""
-    at = (where if not where.is_empty else ground.fly).representative_point()
-    here = ground.paths.snapped((at.x, at.y))
-    return (here, ground.paths.snapped((here[0] + 1.0, here[1])))
-
-
-def _toured(ground: Ground, lanes: list[Lane], cells: list[list[int]], kicks: int = KICKS) -> Route:
-    if len(lanes) > LANES_MAX:
-        raise PlanError(f"{len(lanes)} lines, at most {LANES_MAX} are planned at once; fly higher or plan it in parts")
-    ends = [end for lane in lanes for end in (lane[0], lane[-1])]
-    matrix = ground.paths.matrix([*ends, ground.home])
-    if not np.isfinite(matrix).all():
-        raise PlanError("a part of the area cannot be reached inside the fence; plan each part with its own home")
-    return joined(lanes, best_tour(cells, matrix, kicks), ground.paths, ground.spacing.line_m)
-
-
-def _cost(route: Route, ground: Ground) -> float:
-    """Seconds, ways from and to home included."""
-    base = ground.base
-    return base.out_s(route.points[0]) + base.pace.way_s(route.points) + base.back_s(route.points[-1])
-
-
 def plan_streets(site: Site, settings: Settings) -> Planned:
     """Along the site's streets, as many lines side by side as their width needs. Raises PlanError."""
     if not site.streets:
@@ -200,7 +138,7 @@ def plan_streets(site: Site, settings: Settings) -> Planned:
     lanes, target = street_lanes(site, ground.fly, settings.street_m, ground.spacing.line_m)
     if not lanes:
         raise PlanError("no street lies where flying is allowed; move the fence")
-    route = _toured(ground, lanes, [[k] for k in range(len(lanes))])
+    route = toured(ground, lanes, [[k] for k in range(len(lanes))])
     seen = seen_by(route, ground.spacing.line_m, ground.spacing.trigger_m)
     return _planned(ground, "streets", route, coverage_of(seen, target), None, len(lanes))
 

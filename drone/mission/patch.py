@@ -8,7 +8,7 @@ from shapely.geometry.base import BaseGeometry
 from drone.mission.frame import Point
 from drone.mission.geojson import polygons
 from drone.mission.paths import Paths
-from drone.mission.route import Leg, Route, seen_by
+from drone.mission.route import Leg, Route, cells_seen, seen_by
 
 COVERAGE_ASKED = 0.9956  # a little above the promise of 99.5 %
 ROUNDS_MAX = 6
@@ -20,8 +20,18 @@ def coverage_of(seen: BaseGeometry, target: BaseGeometry) -> float:
     return float(seen.intersection(target).area / target.area)
 
 
-def patched(route: Route, target: BaseGeometry, paths: Paths, line_m: float, trigger_m: float) -> tuple[Route, float]:
-    """The route with detours to what it misses, until enough is covered; and the share covered."""
+class Patched(NamedTuple):
+    """A route that covers `share` of the area, and the places that it was sent to beside its lanes."""
+
+    route: Route
+    share: float
+    aims: tuple[Point, ...]
+
+
+def patched(route: Route, target: BaseGeometry, paths: Paths, line_m: float, trigger_m: float) -> Patched:
+    """The route with detours to what it misses, until enough is covered."""
+    aims = list[Point]()
+    route = _looking(route, target, line_m, trigger_m)
     share = coverage_of(seen_by(route, line_m, trigger_m), target)
     for _ in range(ROUNDS_MAX):
         if share >= COVERAGE_ASKED:
@@ -34,11 +44,24 @@ def patched(route: Route, target: BaseGeometry, paths: Paths, line_m: float, tri
             if open_m2 <= 0:
                 break
             route = _taken(route, aim, _detour(route, aim, paths))
+            aims.append(aim)
             open_m2 -= area
         share = coverage_of(seen_by(route, line_m, trigger_m), target)
         if route.length_m == before:
             break
-    return route, share
+    return Patched(route, share, tuple(aims))
+
+
+def _looking(route: Route, target: BaseGeometry, line_m: float, trigger_m: float) -> Route:
+    """The camera is on too on transits that see ground which nothing else sees: it costs no way."""
+    missed = target.difference(seen_by(route, line_m, trigger_m))
+    kinds = [
+        Leg.TURN
+        if kind is Leg.WAY and cells_seen(a, b, trigger_m, line_m, trigger_m).intersection(missed).area >= PIECE_MIN_M2
+        else kind
+        for a, b, kind in route.legs
+    ]
+    return Route(route.points, kinds)
 
 
 def _aim(piece: BaseGeometry, paths: Paths, line_m: float) -> Point:

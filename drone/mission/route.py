@@ -47,17 +47,21 @@ class Route:
 
 
 def joined(lanes: list[Lane], tour: list[Stop], paths: Paths, spacing_m: float) -> Route:
-    """Lanes in the tour's order, joined by the shortest ways inside the region."""
+    """Lanes in the tour's order, joined by the shortest ways inside the region. A lane of one point is a place to take
+    a picture at: the camera is on on the ways to and from it."""
     points, kinds = list[Point](), list[Leg]()
+    place = False
     for number, back in tour:
         lane = lanes[number][::-1] if back else lanes[number]
         if points:
             way = paths.way(points[-1], lane[0])
             close = sum(hypot(b[0] - a[0], b[1] - a[1]) for a, b in pairwise(way)) <= CLOSE_LINES * spacing_m
+            close = close or place or len(lane) == 1
             points += way[1:]
             kinds += [Leg.TURN if close else Leg.WAY] * (len(way) - 1)
         else:
             points.append(lane[0])
+        place = len(lane) == 1
         points += lane[1:]
         kinds += [Leg.LINE] * (len(lane) - 1)
     return Route(points, kinds)

@@ -18,13 +18,13 @@ from drone.mission.geojson import polygons
 Lane = tuple[Point, ...]
 """A polyline in metres along which pictures are taken."""
 LANE_MIN_M = 1.0
-ANGLE_STEP = pi / 12
+ANGLE_STEPS = 60  # of 3 degrees
 CONNECTOR_LINES = 1.3  # a turn to the next line costs about so many line spacings
 
 
 def angles_of(target: BaseGeometry) -> list[float]:
-    """Directions worth trying, radians from east in [0, pi): along every edge of the outline and every 15 degrees."""
-    found = {round(k * ANGLE_STEP, 3) for k in range(12)}
+    """Directions worth trying, radians from east in [0, pi): along every edge of the outline and every 3 degrees."""
+    found = {round(k * pi / ANGLE_STEPS, 3) for k in range(ANGLE_STEPS)}
     for polygon in polygons(target.simplify(1.0)):
         for ring in (polygon.exterior, *polygon.interiors):
             found |= {round(atan2(b[1] - a[1], b[0] - a[0]) % pi, 2) for a, b in pairwise(ring.coords)}

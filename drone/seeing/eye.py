@@ -14,16 +14,20 @@ import structlog
 from detectors import Detections
 from detectors.types import Image
 from detectors.view import check_view
+from drone.georef.errors import change_of
 from drone.georef.locate import Locator, foot
 from drone.georef.refusal import NotPlaced
+from drone.georef.ties import Look
 from drone.replay import HEIGHT_ERROR_SHARE, PIXEL_ERROR
 from drone.seeing.checking import Checking
 from drone.seeing.filing import Filing
+from drone.seeing.inflight import InFlight
 from drone.seeing.memory import Change
 from drone.seeing.sizes import SIZES
 from drone.seeing.things import Placed, Thing
 from drone.seeing.tools import Seen, Tools
 from drone.seeing.view import FrameView
+from drone.telemetry.buffer import Buffer
 from edge.watch.boxes import BLOCKERS, CASE_CLASS, Box, covered
 from edge.watch.places import Sighting, one_each
 from edge.watch.rules import Decision
@@ -59,7 +63,9 @@ class Eye:
         self._flight, self._era = flight, era
         self.filing = Filing(tools)
         self.checking = Checking(tools)
+        self.inflight = InFlight(tools.counts)
         self.reasons: Counter[str] = Counter()
+        self._buffer: Buffer | None = None
         self._saved_s = 0.0
         self._doubts: dict[str, str] = {}
 
@@ -74,6 +80,12 @@ class Eye:
         A frame whose pose nobody knows places nothing and is counted; one that shows nothing is no look at anything."""
         tools = self._tools
         tools.counts["frames"] += 1
+        if self._buffer is not None and locator.buffer is not self._buffer:  # the vehicle has rebooted
+            before = self.inflight.correction
+            self.inflight.restart()
+            tools.memory.rebase(self._era, *change_of(before, self.inflight.correction, locator.sigmas))
+        self._buffer = locator.buffer
+        locator = replace(locator, correction=self.inflight.correction)
         try:
             view = FrameView.of(locator, at_s)
         except NotPlaced as refusal:
@@ -88,6 +100,7 @@ class Eye:
             outcome.change = tools.memory.update(placed, at, self._era, lambda things: _shown(things, seen))
             seen = replace(seen, known=outcome.change.placed)
             outcome.cells = tools.ledger.see(view, seen.at_us, self._flight, 1.0 - quality.blur, blockers)
+            self._learn(outcome.change, image, at_s, locator)
             self._judge(outcome.change, seen)
             outcome.doubtful = self._left(at)
         else:
@@ -107,6 +120,14 @@ class Eye:
         self.finish(wait_s)
         self._tools.store.save(list(self._tools.memory.things.values()))
         self._tools.ledger.flush()
+
+    def _learn(self, change: Change, image: Image, at_s: float, locator: Locator) -> None:
+        """From what the memory knows again and from the ground itself; all that this flight has seen moves with it."""
+        before = self.inflight.correction
+        looks = [_look(thing_id, placed, locator) for thing_id, placed in change.placed.items()]
+        found = self.inflight.take(image, at_s, locator, looks)
+        if found is not None:
+            self._tools.memory.rebase(self._era, *change_of(before, found, locator.sigmas))
 
     def _refuse(self, reason: str) -> Outcome:
         self.reasons[reason] += 1
@@ -164,6 +185,14 @@ def sense(locator: Locator, sighting: Sighting, at_s: float) -> Placed:
     x, y = foot(sighting.box, below.depression_deg)
     sensed = locator.sense(at_s, min(max(x, 0), width), min(max(y, 0), height), sigma)
     return Placed(sighting.case_class, sighting.label, sighting.score, sighting.box, sensed)
+
+
+def _look(thing_id: str, placed: Placed, locator: Locator) -> Look:
+    """A known thing as a tie point: the pixel where it stands, as sure as `sense` takes it."""
+    x, y = foot(placed.box, placed.sensed.located.depression_deg)
+    width, height = locator.camera.width - 1, locator.camera.height - 1
+    sigma = PIXEL_ERROR + HEIGHT_ERROR_SHARE * (placed.box[3] - placed.box[1])
+    return Look(thing_id, min(max(x, 0), width), min(max(y, 0), height), sigma)
 
 
 def _sort(found: Detections) -> tuple[list[Sighting], list[Box]]:

@@ -11,7 +11,7 @@ from datetime import datetime
 import numpy as np
 
 from drone.georef.locate import Located
-from drone.seeing.things import Placed, Thing
+from drone.seeing.things import Array, Placed, Thing
 
 GATE = 9.21034037197618  # chi-squared, two degrees of freedom, 99 %
 REACH_M = 40.0  # farther off nothing is compared
@@ -60,6 +60,13 @@ class Memory:
             self._miss(thing, change)
         change.due = [t for t in change.seen if t.state == "watching" and not self._outdone(t)]
         return change
+
+    def rebase(self, era: str, shift: Array, turn: Array) -> None:
+        """Everything seen under an era moves with what was learnt of its lasting errors (`Pass.rebase`)."""
+        for thing in self.things.values():
+            for one in thing.passes:
+                if one.era == era:
+                    one.rebase(shift, turn)
 
     def end(self, thing_id: str) -> Thing | None:
         """A check found the place cleared: the next thing there is a new one."""

@@ -66,6 +66,13 @@ class Pass(Struct):
         self.weight += weight
         self.hits += 1
 
+    def rebase(self, shift: Array, turn: Array) -> None:
+        """The lasting errors are known better: `shift` (8,) what they are, and `turn` (8, 8) what is left, in the
+        sigmas of before. z = p + A b: the mean moves by what it was off, and carries what is left."""
+        lasting = np.array(self.lasting)
+        self.mean = (np.array(self.mean) + shift @ lasting / self.weight).tolist()
+        self.lasting = (turn.T @ lasting).tolist()
+
     @property
     def parts(self) -> tuple[Array, Array, Array]:
         """(mean (2,), fresh covariance of the mean (2, 2), lasting columns of the mean (8, 2))."""

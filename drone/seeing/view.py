@@ -13,9 +13,7 @@ from drone.georef.frames import CAMERA
 from drone.georef.geodesy import to_metres
 from drone.georef.ground import Ground
 from drone.georef.locate import DEPRESSION_MIN_DEG, Locator
-from drone.georef.pose import Poses, pose_at
-from drone.georef.refusal import NotPlaced
-from drone.telemetry.buffer import Gap
+from drone.georef.pose import Poses
 
 Array = NDArray[np.float64]
 
@@ -43,14 +41,11 @@ class FrameView:
     @classmethod
     def of(cls, locator: Locator, at_s: float) -> FrameView:
         """The view at a moment of the telemetry's clock. Raises NotPlaced."""
-        try:
-            pose, sample = pose_at(locator.buffer, at_s, locator.mount, locator.heights, locator.ground.datum)
-        except Gap as gap:
-            raise NotPlaced("telemetry gap", str(gap)) from None
-        sigmas = locator.sigmas.of_fix(sample.fix)
+        pose, sigmas = locator.pose(at_s)
         covariance = locator.correction.covariance(sigmas)
         height = float(pose.origins[0, 2] - _level(locator.ground, pose)[0])
-        turned = math.sqrt(covariance[0, 0] + covariance[1, 1]) * max(height, 0.0)
+        late = float(np.linalg.norm(pose.turns[0])) ** 2 * covariance[6, 6]
+        turned = math.sqrt(covariance[0, 0] + covariance[1, 1] + late) * max(height, 0.0)
         moved = float(np.linalg.norm(pose.velocities[0])) * math.sqrt(covariance[6, 6])
         shift = math.hypot(math.sqrt(max(covariance[3, 3], covariance[4, 4])), math.hypot(turned, moved))
         return cls(pose, locator.camera, locator.ground, shift)

@@ -38,7 +38,9 @@ class Frame:
 class Waiting:
     """A bounded queue. Counts: `frames_dropped` (too many waited: the oldest), `frames_given_up` (no telemetry)."""
 
-    def __init__(self, counts: Counter[str], waiting_max: int = WAITING_MAX) -> None:
+    def __init__(self, counts: Counter[str], waiting_max: int = WAITING_MAX, ahead_s: float = MOTION_STEP_S) -> None:
+        """ahead_s: so far past its moment telemetry must be known: as far as its clock may be wrong."""
+        self._ahead_s = max(ahead_s, MOTION_STEP_S)
         self._frames = deque[Frame]()
         self._counts = counts
         self._max = waiting_max
@@ -55,7 +57,7 @@ class Waiting:
         out, rest = list[tuple[Frame, float]](), deque[Frame]()
         for frame in self._frames:
             at_s = telemetry.vehicle_s(frame.taken_s)
-            if at_s is not None and telemetry.known_until_s() >= at_s + MOTION_STEP_S:
+            if at_s is not None and telemetry.known_until_s() >= at_s + self._ahead_s:
                 out.append((frame, at_s))
             elif now_s - frame.taken_s > PATIENCE_S:
                 self._counts["frames_given_up"] += 1

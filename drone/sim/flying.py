@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from detectors.types import Image
-from drone.autopilot.air import Phase
+from drone.aloft import EYES_OPEN
 from drone.autopilot.flight import Flight, Options
 from drone.autopilot.live import Live
 from drone.autopilot.prepare import Plan
@@ -26,7 +26,6 @@ from edge.sim.scene import Seen
 
 FLIGHT_S_MAX = 900.0
 FAIR = Weather(delay=(0.01, 0.05))
-EYES_OPEN = frozenset({Phase.FLYING, Phase.LOOKING})
 
 
 @dataclass(frozen=True)
@@ -72,10 +71,10 @@ class Flying:
         self.world = World(self, copter, weather, seed)
         self.frames = 0
         self._copter, self._street, self._second, self._report = copter, street, second, report
-        self._waiting = Waiting(eye.counts)
+        self._sigmas = Sigmas(time_s=max(video.lag_sigma_s, Sigmas().time_s))
+        self._waiting = Waiting(eye.counts, ahead_s=2 * self._sigmas.time_s)
         self._late: list[tuple[float, Frame]] = []
         self._next_s = 0.0
-        self._sigmas = Sigmas(time_s=max(video.lag_sigma_s, Sigmas().time_s))
 
     def run(self) -> bool | Refusal:
         """Fly to the end; then what is still open is answered and stored."""

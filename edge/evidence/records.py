@@ -40,7 +40,7 @@ class Clip(File, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Sent(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A redacted copy that left the device."""
+    """What was given out to leave the device: a redacted copy, or the clip itself where the operator sends clips."""
 
     kind: str
     sha256: str

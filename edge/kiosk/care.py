@@ -51,6 +51,11 @@ class Care:
         self._open_in_force()
 
     @property
+    def database(self) -> Path:
+        """The device's one SQLite file."""
+        return self.data / f"{self.settings.device}.db"
+
+    @property
     def standards(self) -> Path:
         """Where the standards lie that rules name, whoever wrote the rules."""
         return self._standards
@@ -211,7 +216,7 @@ class Caring:
         return {name for name, told in self._cameras().items() if 0 <= float(told.get("age_s", -1)) < 30.0}
 
     def _database(self) -> Path:
-        return self._care.data / f"{self._care.settings.device}.db"
+        return self._care.database
 
     def _measure(self) -> Snapshot:
         link = self._link

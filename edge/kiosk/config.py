@@ -8,6 +8,7 @@ from msgspec import Meta, Struct
 from edge.kiosk.gating import GateSettings
 from edge.kiosk.rulefile import load_rules as load_rules
 from edge.link import Broker, SettingsError, load
+from edge.link.spans import TraceSettings
 from edge.live.settings import CameraLive, LiveSettings
 from edge.watch.ground import Ground, NotCalibrated, Point
 from edge.watch.ring import CLIP_BYTES_MAX
@@ -83,6 +84,19 @@ class CareSettings(Struct, frozen=True, forbid_unknown_fields=True):
     metrics_port: Annotated[int, Meta(ge=0, le=65535)] = 0
 
 
+class UploadSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """What is too large for MQTT. `url`: the gateway's HTTP address; "": nothing is uploaded, originals and clips stay
+    sealed here. `pictures`: whole, at their full size, redacted; `clips`: as the camera sent them, not redacted (the
+    centre keeps them and shows them to nobody). At most `queue_max` files, `bytes_max` of pictures, for `days_max`."""
+
+    url: Annotated[str, Meta(pattern=r"^(https?://[^\s]+)?$")] = ""
+    pictures: bool = True
+    clips: bool = False
+    queue_max: Annotated[int, Meta(ge=1, le=100_000)] = 2000
+    bytes_max: Annotated[int, Meta(ge=1024**2)] = 1024**3
+    days_max: Annotated[float, Meta(gt=0, le=365)] = 7.0
+
+
 class KioskSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """The whole file. `free_bytes_min`: what originals leave free on the disk, for the outbox; recordings leave twice
     that."""
@@ -101,6 +115,8 @@ class KioskSettings(Struct, frozen=True, forbid_unknown_fields=True):
     free_bytes_min: Annotated[int, Meta(ge=0)] = 512 * 1024**2
     clip: ClipSettings = ClipSettings()
     live: LiveSettings = LiveSettings()
+    upload: UploadSettings = UploadSettings()
+    trace: TraceSettings = TraceSettings()
     hard_bytes_max: Annotated[int, Meta(ge=0)] = 256 * 1024**2
     hard_per_hour_max: Annotated[int, Meta(ge=0)] = 6
     sightings_rows_max: Annotated[int, Meta(ge=0)] = 500_000

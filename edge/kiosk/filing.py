@@ -1,6 +1,7 @@
 """From a place that is due to a candidate in the outbox: rule, ground, pictures, numbers, one transaction."""
 
 import sqlite3
+import time
 from concurrent.futures import Future, wait
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -14,8 +15,10 @@ import structlog
 from detectors import Detections
 from edge.kiosk.config import CameraSettings, ground_of
 from edge.kiosk.hard import is_grey
+from edge.kiosk.store import Within
 from edge.kiosk.tools import Tools
 from edge.link import OutboxFull
+from edge.link.spans import Attributes, Span
 from edge.watch.before import BeforePictures
 from edge.watch.camera import Shot
 from edge.watch.evidence import crop, reference, write_whole
@@ -26,7 +29,7 @@ from edge.watch.proof import Case, Facts, Proved
 from edge.watch.rules import Decision, decide, under_standard
 from edge.watch.source import Image
 from edge.watch.view import ViewWatch
-from edge.wire import Candidate, Place
+from edge.wire import Candidate, Place, trace
 
 DUE_MAX = 64  # of one camera; each holds a frame. Past it a thing waits for its turn, as what it is: watched
 
@@ -44,6 +47,7 @@ class _Due:
     image: Image
     found: Detections
     proof: "Future[Proved]"
+    began_ns: int
     put_off: bool = False
 
 
@@ -114,7 +118,7 @@ class Filing:
         case = Case(_facts(candidate, shot), shot.image, spot.box, found, self._before.of(spot), ring, cut)
         proof = self._tools.desk.prove(self._tools.prover, case)
         if proof is not None:
-            self._due[spot.spot_id] = _Due(spot, candidate, decision.why, shot.image, found, proof)
+            self._due[spot.spot_id] = _Due(spot, candidate, decision.why, shot.image, found, proof, time.time_ns())
 
     def _file(self, due: _Due) -> None:
         spot, proved = due.spot, due.proof.result()
@@ -133,9 +137,7 @@ class Filing:
         spot.state = "gone" if spot.state == "gone" else "filed"
         spot.candidate_id = candidate.candidate_id
         try:
-            self._tools.link.send(
-                candidate, *pictures, within=self._tools.sightings.filing(candidate, self._tools.store.saving(spot))
-            )
+            self._tools.link.send(candidate, *pictures, within=self._with(candidate, spot, proved))
         except (OutboxFull, sqlite3.Error):
             spot.state, spot.candidate_id = before
             raise
@@ -144,7 +146,28 @@ class Filing:
         self._before.forget([spot])
         if self._tools.hard is not None:
             self._tools.hard.filed(candidate, pictures, due.found)
-        log.info("candidate", camera=self.camera.name, case_class=spot.case_class, why=due.why)
+        self._tell(due)
+
+    def _tell(self, due: _Due) -> None:
+        """The first step of the candidate's trace: from the frame that completed its rule until it is in the outbox."""
+        sent, camera = due.candidate, self.camera.name
+        mark = trace.trace_id(sent.trace)
+        log.info("candidate", camera=camera, case_class=sent.case_class, why=due.why, trace=mark)
+        about: Attributes = {"candidate": sent.candidate_id, "camera": camera, "rule": sent.rule}
+        self._tools.spans.say(Span("kiosk.file", sent.trace, "", due.began_ns, time.time_ns(), about))
+
+    def _with(self, candidate: Candidate, spot: Spot, proved: Proved) -> Within:
+        """What is stored in the candidate's own transaction."""
+        within = self._tools.sightings.filing(candidate, self._tools.store.saving(spot))
+        if self._tools.sending is None or not proved.large:
+            return within
+        waits = self._tools.sending.queue.adding(candidate.candidate_id, proved.large)
+
+        def both(conn: sqlite3.Connection) -> None:
+            within(conn)
+            waits(conn)
+
+        return both
 
     def _candidate(self, spot: Spot, decision: Decision, image: Image) -> Candidate:
         assert decision.rule is not None
@@ -173,6 +196,7 @@ class Filing:
             place=self._place(spot, (width, height)),
             model=self._tools.detector.model_name,
             model_sha256=self._tools.detector.model_sha256,
+            trace=trace.begin(),
         )
 
     def _place(self, spot: Spot, size: tuple[int, int]) -> Place:

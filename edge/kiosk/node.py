@@ -17,6 +17,7 @@ from detectors.manifest import is_name
 from detectors.redact import Redactor
 from edge.care.timed import TimedDetector
 from edge.evidence import Chain, ChainFailed, device_key
+from edge.kiosk.asked import Asked
 from edge.kiosk.care import Care, Caring
 from edge.kiosk.config import KioskSettings, beside, load_rules
 from edge.kiosk.footage import Footage
@@ -24,15 +25,17 @@ from edge.kiosk.gating import gate_for
 from edge.kiosk.hard import HardExamples, HardLimits, Origin
 from edge.kiosk.rounds import round_of, side_of
 from edge.kiosk.rulefile import RuleFile
+from edge.kiosk.sending import Sending
 from edge.kiosk.sightings import SightingLimits
 from edge.kiosk.store import KioskStore
 from edge.kiosk.tools import Tools
 from edge.kiosk.watcher import Watcher
 from edge.link import Limits, Link, Outbox, OutboxFull
+from edge.link.spans import open_spans
 from edge.watch.camera import Camera, Shot
 from edge.watch.evidence import EvidenceMaker, Sealed
 from edge.watch.source import NETWORK, Source, Transport, check
-from edge.wire import Look, Verdict, Verify
+from edge.wire import Ask, Look, Verdict, Verify
 
 if TYPE_CHECKING:
     from edge.kiosk.onair import OnAir
@@ -85,16 +88,22 @@ class Kiosk:
         self._footage = Footage(settings, data, self._onair.takers if self._onair else None)
         anchors = data / "anchors"
         anchors.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._sending = (
+            Sending(settings.upload, data, self.outbox, settings.free_bytes_min) if settings.upload.url else None
+        )
+        more = self._sending.handlers if self._sending else {}
         self.link = Link(
             self.outbox,
             settings.broker.beside(settings_file.parent),
             "kiosk",
-            handlers={"verify": self._asked, "config": self.care.offer},
+            handlers={"verify": self._asked, "config": self.care.offer, "ask": self._answer, **more},
             software=software,
             health=self.care.cameras,
             losses=self.counters,
             condition=self.care.condition,
         )
+        shows = self._onair.desk if self._onair and settings.live.desk else None
+        self._asks = Asked(settings.device, care.database, care.standards, self.link.say, shows)
         self._tools = Tools(
             self.link,
             self._store,
@@ -105,6 +114,8 @@ class Kiosk:
             chain=self._chain,
             rings=self._footage.rings,
             saw=self._onair.saw if self._onair else None,
+            sending=self._sending,
+            spans=open_spans(settings.trace, "zhuomu-kiosk", settings.device),
         )
         self._tools.sightings.limits = SightingLimits(settings.sightings_rows_max, settings.sightings_days_max)
         origin = Origin(settings.device, detector.model_name, detector.model_sha256)
@@ -131,6 +142,8 @@ class Kiosk:
         `care.restart` set at the end, other settings hold and the process has to be started anew."""
         self.care.begin(self.link, self.counters, lambda: self._rules.book.version, self._model)
         self.link.start()
+        if self._sending is not None:
+            self._sending.start(self.link)
         self._footage.start()
         if self._onair is not None:
             self._onair.start(self._cameras)
@@ -156,7 +169,10 @@ class Kiosk:
             **self._tools.prover.counters,
             **self._chain.counters,
             **self._footage.counters(),
+            **self._asks.counters,
             **(self._onair.counters() if self._onair else {}),
+            **(self._sending.counters() if self._sending else {}),
+            **self._tools.spans.counters(),
         }
 
     def _heal(self) -> None:
@@ -206,6 +222,7 @@ class Kiosk:
 
     def _end(self) -> None:
         self.care.end()
+        self._asks.close()
         for camera in self._cameras:
             camera.stop()
         if self._onair is not None:
@@ -217,13 +234,19 @@ class Kiosk:
         self._tools.desk.close()
         drained = self.link.drain(0.0 if self.care.restart.is_set() else DRAIN_S)
         log.info("kiosk.stopped", outbox_left=self.outbox.size[0], drained=drained)
+        if self._sending is not None:
+            self._sending.stop()
         self.link.stop()
+        self._tools.spans.stop()
         self.outbox.close()
 
     def _asked(self, request: Verify) -> None:
         self._store.ask(request)
         with self._asked_lock:
             self._asked_queue.append(request)
+
+    def _answer(self, ask: Ask) -> None:
+        self._asks(ask)
 
     def _hand_over_checks(self) -> None:
         with self._asked_lock:
@@ -260,7 +283,8 @@ class Kiosk:
 
     def _queues(self) -> dict[str, float]:
         """What waits inside, beside the outbox."""
-        return {"pictures": float(self._tools.desk.waiting), "checks": float(len(self._asked_queue))}
+        uploads = {"uploads": float(self._sending.queue.waiting)} if self._sending else {}
+        return {"pictures": float(self._tools.desk.waiting), "checks": float(len(self._asked_queue)), **uploads}
 
 
 def _onair(settings: KioskSettings, data: Path, outbox: Outbox) -> "OnAir":

@@ -10,6 +10,7 @@ import numpy as np
 from detectors import Detections
 from detectors.redact import Redactor
 from edge.kiosk.config import CalibrationPoint, CameraSettings, KioskSettings, ground_of
+from edge.kiosk.deskviewers import DeskViewers
 from edge.link import Outbox
 from edge.live.feed import Feed
 from edge.live.hide import Redactors
@@ -39,6 +40,7 @@ class OnAir:
         tokens = Tokens(token_key(data), frozenset(settings.live.revoked))
         log = Viewings(outbox.transact, settings.live.viewings_rows_max)
         self._live = Live(settings.live, self._feeds, tokens, log, redactors=self._redactors)
+        self.desk = DeskViewers(self._live, tokens, settings.live.viewers_max)
         self._server = LiveServer(self._live)
         self._server.bind()
         self.takers = {name: self._taker(name) for name in self._shown}

@@ -29,6 +29,7 @@ from edge.wire import (
     WireError,
     WrongSender,
     channel,
+    channel_of,
     decode,
     down_filter,
     encode,
@@ -130,6 +131,12 @@ class Link:
         seqs = self.outbox.put(*messages, within=within)
         self._wake.set()
         return seqs
+
+    def say(self, message: Message) -> bool:
+        """Send what nobody keeps and nobody receipts, once; False when there is no line now."""
+        row = channel_of(message)
+        told = topic("up", self.outbox.device, row.name)
+        return self._connection.publish(told, encode(message), row.qos, row.retained)
 
     def drain(self, timeout_s: float) -> bool:
         """Wait until nothing is left in the outbox; False when the time is over."""

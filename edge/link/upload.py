@@ -1,6 +1,7 @@
 """Sends a file that is too large for MQTT to the gateway by tus 1.0.0, going on where it was when something broke.
 
 Nothing needs to be remembered for that: whoever asks for the same content again is told how much of it has arrived.
+What a device needs to be let in is in `leave`. Told in docs/uploads.md.
 """
 
 import base64
@@ -9,6 +10,7 @@ import random
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 from typing import Literal
 
@@ -20,10 +22,23 @@ BACKOFF_FIRST_S = 0.5
 BACKOFF_MAX_S = 60.0
 TIMEOUT_S = 20.0
 GIVEN_UP = frozenset({400, 403, 404, 405, 412, 413, 415})
+NO_TOKEN, DAMAGED, STOPPED = 401, 460, -1
 
 
 class NotUploaded(RuntimeError):
     """The gateway will not have this file, or the file cannot be read; `str()` says why. Trying again is of no use."""
+
+
+class NotNow(RuntimeError):
+    """Nobody is there to ask, or the day's bytes are spent; `str()` says which. Later it may be of use."""
+
+
+class Went(Enum):
+    """How one attempt went. DAMAGED: the gateway found other bytes than those that were meant, and deleted them."""
+
+    DONE = "done"
+    LATER = "later"
+    DAMAGED = "damaged"
 
 
 @dataclass(frozen=True)
@@ -38,8 +53,12 @@ class Clip:
     kind: Literal["frame", "crop", "before", "after", "look", "clip"] = "clip"
 
 
+# (file, sha256, size in bytes, whether the last one was refused) -> a token. Raises NotUploaded, NotNow.
+AskToken = Callable[[Clip, str, int, bool], str]
+
+
 class Uploader:
-    """One file at a time, patiently. `stop`: ends it between two chunks."""
+    """One file at a time. `stop`: ends it between two chunks. `token`: leave to upload, "" where none is needed."""
 
     def __init__(
         self,
@@ -48,7 +67,9 @@ class Uploader:
         rng: random.Random | None = None,
         on_offset: Callable[[int], None] = lambda _offset: None,
         client: httpx.Client | None = None,
+        token: AskToken = lambda clip, sha256, size, refused: "",
     ) -> None:
+        self._token = token
         self._client = client or httpx.Client(base_url=gateway_url, timeout=TIMEOUT_S, trust_env=False)
         self._stop = stop
         self._rng = rng or random.Random()
@@ -57,30 +78,49 @@ class Uploader:
 
     def send(self, clip: Clip) -> bool:
         """Until the gateway has the whole file and its hash is right; False when stopped before. Raises NotUploaded."""
-        sha256, size = _measure(clip.path)
         attempt, reached = 0, 0
         while not self._stop.is_set():
-            try:
-                if self._go_on(clip, sha256, size):
-                    return True
-                reached_now = self._offset
-            except httpx.HTTPError:
-                reached_now = self._offset
+            if self.once(clip) is Went.DONE:
+                return True
             self.retries += 1
-            attempt = 0 if reached_now > reached else attempt + 1
-            reached = max(reached, reached_now)
+            attempt = 0 if self._offset > reached else attempt + 1
+            reached = max(reached, self._offset)
             ceiling_s = min(BACKOFF_MAX_S, BACKOFF_FIRST_S * 2 ** min(attempt, 10))
             self._stop.wait(self._rng.uniform(0.5, 1.0) * ceiling_s)
         return False
 
-    _offset = 0
+    def once(self, clip: Clip) -> Went:
+        """One attempt, as far as it goes. Raises NotUploaded."""
+        sha256, size = _measure(clip.path)
+        try:
+            return self._let_in(clip, sha256, size)
+        except (httpx.HTTPError, NotNow):
+            return Went.LATER
 
-    def _go_on(self, clip: Clip, sha256: str, size: int) -> bool:
-        """Ask where it stands and send the rest; False when it has to be asked again."""
-        made = self._client.post("/uploads", headers={**VERSION, **_announce(clip, sha256, size)})
+    def close(self) -> None:
+        """Of the connection."""
+        self._client.close()
+
+    _offset = 0
+    _leave = ""
+
+    def _let_in(self, clip: Clip, sha256: str, size: int) -> Went:
+        """With the token at hand, and when it has run out with another, once."""
+        for refused in (False, True):
+            self._leave = self._token(clip, sha256, size, refused)
+            status = self._go_on(clip, sha256, size)
+            if status != NO_TOKEN or not self._leave:
+                break
+        if status == 0:
+            return Went.DONE
+        return Went.DAMAGED if status == DAMAGED else Went.LATER
+
+    def _go_on(self, clip: Clip, sha256: str, size: int) -> int:
+        """Ask where it stands and send the rest; 0, or the status with which it ended before its end."""
+        made = self._client.post("/uploads", headers={**self._with(), **_announce(clip, sha256, size)})
         _check(made)
         if made.status_code != 201:
-            return False
+            return made.status_code
         self._offset = int(made.headers["Upload-Offset"])
         with clip.path.open("rb") as file:
             while self._offset < size and not self._stop.is_set():
@@ -88,16 +128,19 @@ class Uploader:
                 answer = self._patch(made.headers["Location"], file.read(CHUNK_BYTES))
                 if answer.status_code != 204:
                     _check(answer)
-                    return False
+                    return answer.status_code
                 self._offset = int(answer.headers["Upload-Offset"])
                 self._on_offset(self._offset)
-        return self._offset == size
+        return 0 if self._offset == size else STOPPED
 
     def _patch(self, where: str, chunk: bytes) -> httpx.Response:
         checksum = base64.b64encode(hashlib.sha256(chunk).digest()).decode()
         headers = {"Upload-Offset": str(self._offset), "Upload-Checksum": f"sha256 {checksum}"}
         headers |= {"Content-Type": "application/offset+octet-stream"}
-        return self._client.patch(where, content=chunk, headers={**VERSION, **headers})
+        return self._client.patch(where, content=chunk, headers={**self._with(), **headers})
+
+    def _with(self) -> dict[str, str]:
+        return {**VERSION, "Authorization": f"Bearer {self._leave}"} if self._leave else dict(VERSION)
 
 
 def _announce(clip: Clip, sha256: str, size: int) -> dict[str, str]:

@@ -11,6 +11,7 @@ from edge.live.http import create_app
 from edge.live.service import Live
 
 STOP_S = 10.0
+BACKLOG = 64
 
 log = structlog.get_logger()
 
@@ -32,6 +33,7 @@ class LiveServer:
         found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             found.bind((settings.host, settings.port))
+            found.listen(BACKLOG)  # whoever comes before the loop serves waits, and is not turned away
         except OSError as error:
             found.close()
             words = f"[live] cannot listen on {settings.host}:{settings.port} ({error.strerror}); choose another port"

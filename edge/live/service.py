@@ -44,14 +44,17 @@ class Live:
         self._redactors = redactors
         self.publishers = Publishers(settings, log, self._published, on_published, now_s)
         self._ticking: asyncio.Task[None] | None = None
+        self.loop: asyncio.AbstractEventLoop | None = None
 
     async def open(self) -> None:
         """Begin, on the loop that will serve."""
-        self.feeds = self._make(asyncio.get_running_loop())
+        self.loop = asyncio.get_running_loop()
+        self.feeds = self._make(self.loop)
         self._ticking = asyncio.ensure_future(self._tick())
 
     async def close(self) -> None:
         """End every session and every encoder."""
+        self.loop = None
         if self._ticking is not None:
             self._ticking.cancel()
             with suppress(asyncio.CancelledError):

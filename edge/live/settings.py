@@ -8,9 +8,10 @@ from msgspec import Meta, Struct
 class LiveSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """`[live]` of a kiosk's file. Off by default, and on loopback: whoever opens it to a network puts a TLS proxy
     before it. `origins`: pages of other places that may ask, as `https://desk.example`; `revoked`: ids of withdrawn
-    tokens."""
+    tokens. `desk`: viewers whom the centre's desk has signed in are shown cameras too, asked for over MQTT."""
 
     on: bool = False
+    desk: bool = False
     host: str = "127.0.0.1"
     port: Annotated[int, Meta(ge=0, le=65535)] = 8091
     origins: Annotated[list[str], Meta(max_length=32)] = []

@@ -1,11 +1,11 @@
 """What `zhuomu up` starts, in which order, with which files."""
 
-import socket
 from dataclasses import dataclass
 from pathlib import Path
 
 from edge.handset.book import unsent
 from edge.link import left
+from edge.up.ports import free_port
 
 DEVICE = "kiosk-1"
 HANDSETS = 2
@@ -39,15 +39,8 @@ class View:
 
 
 def free_ports(console: int) -> Ports:
-    """Find four ports that nobody uses now."""
-    sockets = [socket.socket() for _ in range(4)]
-    try:
-        for s in sockets:
-            s.bind((HOST, 0))
-        registry, street, mqtt, phones = (s.getsockname()[1] for s in sockets)
-    finally:
-        for s in sockets:
-            s.close()
+    """Four ports that nobody uses now, beside the console's."""
+    registry, street, mqtt, phones = (free_port(HOST) for _ in range(4))
     return Ports(console, registry, street, mqtt, phones=phones)
 
 
@@ -71,12 +64,14 @@ def outbox_left(folder: Path) -> int:
 
 
 def _kiosk(folder: Path, ports: Ports, views: list[View], rules: Path, model: Path | None) -> str:
+    rendered = any(view.zones for view in views)  # nobody's face is in the sample street's packets
     head = [
         f'device = "{DEVICE}"',
         f"data = {_quote(str(folder / 'kiosk'))}",
         f"rules = {_quote(str(rules))}",
         "gone_s = 30.0",
         f'[broker]\nhost = "{ports.mqtt_host}"\nport = {ports.mqtt}',
+        f'[upload]\nurl = "http://{HOST}:{ports.console}"\nclips = {"true" if rendered else "false"}',
     ]
     if model is not None:
         head.append(f"[model]\npath = {_quote(str(model))}")

@@ -20,6 +20,7 @@ from edge.wire import Evidence, EvidenceRef
 
 SIDE_PX_MAX = 1280
 JPEG_QUALITY = 80
+FULL_QUALITY = 90
 EVIDENCE_BYTES_MAX = 256 * 1024
 CROP_MARGIN = 0.35
 LOOK_MARGIN, LOOK_CONTEXT = 1.0, 1.5  # of a check's place: what leaves, and what is searched for faces and plates
@@ -67,6 +68,16 @@ class EvidenceMaker:
         )
         self.withheld += before is not None and past is None
         return made if past is None else [*made, _evidence(_shrink(past), "before")]
+
+    def full(self, image: Image, found: Detections) -> bytes | None:
+        """The whole picture at its own size, redacted, as JPEG; None when redaction failed, and where what goes by MQTT
+        is as good."""
+        clean = self._redact(image, found)
+        if clean is None or (
+            max(clean.shape[:2]) <= SIDE_PX_MAX and len(_jpeg(clean, JPEG_QUALITY)) <= EVIDENCE_BYTES_MAX
+        ):
+            return None
+        return _jpeg(clean, FULL_QUALITY)
 
     def look(self, image: Image, box: Box, detections: Detections) -> list[Evidence]:
         """The place of a check, redacted. Empty when redaction failed. Only the place is redacted, with so much around

@@ -13,6 +13,7 @@ from edge.evidence.records import Part
 from edge.watch.before import Past
 from edge.watch.boxes import Box
 from edge.watch.evidence import EvidenceMaker, crop
+from edge.watch.large import Large, LargeFiles
 from edge.watch.ring import Cut, PacketRing
 from edge.watch.source import Image
 from edge.wire import Evidence
@@ -51,18 +52,21 @@ class Case:
 
 @dataclass(frozen=True)
 class Proved:
-    """What may leave. `record`: the manifest's hash; `missing`: why pictures or record are missing, or ""."""
+    """What may leave. `record`: the manifest's hash; `missing`: why pictures or record are missing, or "".
+    `large`: goes by HTTP, after the candidate."""
 
     pictures: list[Evidence]
     record: str | None = None
     missing: str = ""
+    large: tuple[Large, ...] = ()
 
 
 class Prover:
     """Makes proofs on the desk's thread. A disk that is full costs the evidence, never the candidate: then `Proved` has
     no pictures and says why. Counts: `unsealed` candidates, `clips`, `clips_failed`."""
 
-    def __init__(self, maker: EvidenceMaker, chain: Chain | None) -> None:
+    def __init__(self, maker: EvidenceMaker, chain: Chain | None, large: LargeFiles | None = None) -> None:
+        self._large = large
         self._maker = maker
         self._chain = chain
         self._forgotten: list[str] = []
@@ -85,11 +89,25 @@ class Prover:
         if self._chain is None:
             return Proved(pictures, None, withheld)
         clip, why_not = self._clip(case)
+        large = self._leaving(case, clip) if pictures else ()
+        sent = [Sent(kind=p.kind, sha256=p.sha256) for p in pictures]
+        sent += [Sent(kind=one.kind, sha256=one.file.sha256) for one in large]
         try:
-            record = self._chain.append(_manifest(case, (frame, part, before, clip), why_not, pictures))
+            record = self._chain.append(_manifest(case, (frame, part, before, clip), why_not, sent))
         except ChainFailed as error:
             return self._unsealed(str(error))
-        return Proved(pictures, record, withheld)
+        return Proved(pictures, record, withheld, large)
+
+    def _leaving(self, case: Case, clip: Clip | None) -> tuple[Large, ...]:
+        """What is large and may leave, where the kiosk uploads at all."""
+        if self._large is None:
+            return ()
+        full = self._maker.full(case.image, case.found) if self._large.pictures else None
+        picture = None if full is None else self._large.picture(full)
+        found = [] if picture is None else [picture]
+        if clip is not None and self._large.clips:
+            found.append(Large(clip, self._maker.sealed.path(clip), "clip", redacted=False))
+        return tuple(found)
 
     def _unsealed(self, reason: str) -> Proved:
         self.counters["evidence_unsealed"] += 1
@@ -144,7 +162,7 @@ class Prover:
 
 
 def _manifest(
-    case: Case, files: tuple[File, File, PastFile | None, Clip | None], no_clip: str, pictures: list[Evidence]
+    case: Case, files: tuple[File, File, PastFile | None, Clip | None], no_clip: str, sent: list[Sent]
 ) -> Proof:
     facts, (frame, part, before, clip) = case.facts, files
     missing: dict[Part, str] = {}
@@ -167,5 +185,5 @@ def _manifest(
         before=before,
         clip=clip,
         missing=missing,
-        sent=[Sent(kind=p.kind, sha256=p.sha256) for p in pictures],
+        sent=sent,
     )

@@ -56,6 +56,10 @@ class Sealed:
         self._trim()
         return file
 
+    def path(self, file: File) -> Path:
+        """Where a file lies, as long as it has not made room for others."""
+        return self._folder / file.name
+
     def _make_room(self, size: int) -> None:
         if self._free() - size >= self._free_min:
             return

@@ -1,5 +1,6 @@
 """The contract between devices and centre: messages, the channel table, codec and error codes."""
 
+from edge.wire.asks import Answer, Ask
 from edge.wire.care import Config
 from edge.wire.channels import (
     CHANNELS,
@@ -93,6 +94,8 @@ __all__ = [
     "SCHEMA_VERSION",
     "UPLOAD_PATH",
     "WAITING_MAX",
+    "Answer",
+    "Ask",
     "Bulk",
     "Candidate",
     "CaseClass",

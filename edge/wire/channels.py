@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from edge.wire import care
+from edge.wire import asks, care
 from edge.wire import messages as m
 from edge.wire import sync as s
 from edge.wire import upload as u
@@ -42,6 +42,7 @@ CHANNELS: tuple[Channel, ...] = (
     Channel("evidence", "up", m.Evidence, 1, False, True, 384 * KIB, 1200, 3, "pictures up to 256 KiB, by hash"),
     Channel("photo", "up", s.Piece, 1, False, False, 384 * KIB, 1200, 3, "a photo in pieces of up to 256 KiB"),
     Channel("grant", "up", u.UploadAsk, 1, False, False, 4 * KIB, 120, 3, "may these bytes be uploaded by HTTP?"),
+    Channel("answer", "up", asks.Answer, 1, False, False, 256 * KIB, 600, 1, "what a device was asked"),
     Channel("receipt", "down", m.Receipt, 1, False, False, 64 * KIB, 60000, 0, "committed: you may delete"),
     Channel("verify", "down", m.Verify, 1, False, False, 16 * KIB, 600, 0, "look again at a place"),
     Channel("delta", "down", s.Delta, 1, False, False, 256 * KIB, 1200, 0, "a page of the crew's log, or a wake-up"),
@@ -49,6 +50,7 @@ CHANNELS: tuple[Channel, ...] = (
     Channel("wipe", "down", s.Wipe, 1, False, False, 4 * KIB, 6, 0, "delete everything: this handset was revoked"),
     Channel("grant", "down", u.UploadGrant, 1, False, False, 4 * KIB, 120, 3, "a token for one upload, or why not"),
     Channel("config", "down", care.Config, 1, False, False, 160 * KIB, 60, 0, "settings that the centre wishes for"),
+    Channel("ask", "down", asks.Ask, 1, False, False, 320 * KIB, 600, 1, "answer this: replay rules, show a camera"),
 )
 
 _BY_KEY: dict[tuple[str, str], Channel] = {(c.direction, c.name): c for c in CHANNELS}

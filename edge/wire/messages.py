@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
+from edge.wire.trace import Traceparent
 from edge.wire.vitals import Versions, Vitals
 
 SCHEMA_VERSION = 1
@@ -63,7 +64,7 @@ class Candidate(Durable, kw_only=True):
     `campaigns`: telephone numbers that several readings of a poster agree on; one number is one campaign.
     `standard`: the city's table (city and version), "" where the kiosk has none; `filing_condition` (立案条件) and
     `limit` (处置时限): in the table's words. `deadline`: if it were filed when it was last seen, null where the limit
-    is working time; the registry's own clocks decide."""
+    is working time; the registry's own clocks decide. `trace`: made where its frame completed the rule."""
 
     candidate_id: Name
     camera: Name
@@ -92,6 +93,7 @@ class Candidate(Durable, kw_only=True):
     filing_condition: Text = ""
     limit: str = ""
     deadline: Utc | None = None
+    trace: Traceparent = ""
 
 
 class Evidence(Durable, kw_only=True):

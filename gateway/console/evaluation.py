@@ -49,6 +49,11 @@ class Evaluation:
             self._indicator = ui.select({}, label=t("指标", "indicator"), on_change=self._draw).classes("zm-wide")
             for one in (self._month, self._level, self._indicator):
                 one.props("dense outlined options-dense")
+            for form in ("html", "pdf"):
+                word = t("通报", "Bulletin") + f" {form.upper()}"
+                ui.button(word, on_click=lambda form=form: self._bulletin(form)).props(
+                    "dense flat no-caps color=teal-9"
+                )
         self._meaning = text("", "zm-sub")
         self._chart = ui.element("div")
         self._table = ui.element("div")
@@ -66,6 +71,9 @@ class Evaluation:
         chosen = self._indicator.value if self._indicator.value in names else next(iter(names), None)
         self._indicator.set_options(names, value=chosen)
         self._draw()
+
+    def _bulletin(self, form: str) -> None:
+        ui.navigate.to(f"/bulletin?month={self._month.value}&lang={self._visit.language}&form={form}", new_tab=True)
 
     def _draw(self) -> None:
         name, level = self._indicator.value, self._level.value

@@ -5,12 +5,14 @@ from dataclasses import dataclass
 
 from fastapi import Request
 
+from gateway.asks import Asker
 from gateway.console.trusted import Trusted
 from gateway.console.visit import Visit
 from gateway.counters import Counters
 from gateway.database import Database
 from gateway.decide import Decider
 from gateway.devices.shut import Shutter
+from gateway.missions import Missions
 from gateway.people.api import Door
 from gateway.registry_desk import RegistryDesk
 from gateway.sight import Sight
@@ -31,6 +33,9 @@ class Office:
     door: Door
     sight: Sight
     clock: Clock
+    asker: Asker
+    missions: Missions
+    news: Callable[[], None]  # something is to be sent to devices
 
     def visit(self, request: Request) -> Visit:
         """Who asks for a page."""

@@ -9,7 +9,23 @@ from fastapi import FastAPI, Request
 from nicegui import app as nicegui_app
 from nicegui import ui
 
-from gateway.console import audit, case, cases, dashboard, evaluation, fleet, login, map_page, review, rules, shell
+from gateway.console import (
+    audit,
+    case,
+    cases,
+    dashboard,
+    drones,
+    evaluation,
+    fleet,
+    login,
+    map_page,
+    review,
+    rollouts,
+    rules,
+    shell,
+    wall,
+    whatif,
+)
 from gateway.console.office import Office
 from gateway.console.snapshot import Snapshots
 from gateway.console.trusted import Trusted
@@ -39,6 +55,9 @@ def add_pages(app: FastAPI, gateway: "Gateway", door: Door, sight: Sight) -> Non
         door,
         sight,
         utc_now,
+        gateway.asker,
+        gateway.missions,
+        gateway.sender.wake.set,
     )
     snapshots = Snapshots(gateway.database, gateway.counters)
     login.add_login(app, office)
@@ -81,6 +100,22 @@ def _add_desk(office: Office) -> None:
     @ui.page("/rules", title=shell.TITLE)
     async def standing(request: Request) -> None:
         await rules.show(office, office.visit(request))
+
+    @ui.page("/wall", title=shell.TITLE)
+    async def watched(request: Request) -> None:
+        await wall.show(office, office.visit(request))
+
+    @ui.page("/drones", title=shell.TITLE)
+    async def flown(request: Request) -> None:
+        await drones.show(office, office.visit(request))
+
+    @ui.page("/whatif", title=shell.TITLE)
+    async def tried(request: Request) -> None:
+        await whatif.show(office, office.visit(request))
+
+    @ui.page("/rollouts", title=shell.TITLE)
+    async def rolled(request: Request) -> None:
+        await rollouts.show(office, office.visit(request))
 
     @ui.page("/audit", title=shell.TITLE)
     async def log(request: Request) -> None:

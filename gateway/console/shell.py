@@ -19,6 +19,10 @@ WAYS: tuple[tuple[str, str, str], ...] = (
     ("/fleet", "设备", "Fleet"),
     ("/evaluation", "评价", "Evaluation"),
     ("/rules", "标准", "Standard"),
+    ("/wall", "视频墙", "Wall"),
+    ("/drones", "无人机", "Drones"),
+    ("/whatif", "试算", "What if"),
+    ("/rollouts", "下发", "Rollouts"),
     ("/audit", "审计", "Audit"),
 )
 

@@ -89,6 +89,17 @@ class Visit:
             raise NotAllowed(f"无权操作 not for your role in this place: {permission}")
         return session.name
 
+    def need_whole(self, permission: str) -> str:
+        """The person's name, when they may do this in the whole city now. Raises NotAllowed."""
+        if self.demo:
+            return self.name.strip() or "demo"
+        session = self.session()
+        if session is None:
+            raise NotAllowed("登录已失效，请重新登录 you are signed out: sign in anew")
+        if CITY not in session.places(permission):
+            raise NotAllowed(f"无权操作 not for your role: {permission}")
+        return session.name
+
     def tell(self, action: str, subject: str, reason: str = "") -> None:
         """Into the audit log; the demo keeps none."""
         session = self.session(by_hand=False)

@@ -65,9 +65,16 @@ RULES: tuple[Rule, ...] = (
     Rule("/_nicegui_ws/*", "signed", methods=("GET", "HEAD", "POST", "WEBSOCKET"), by_hand=False),
     _data("/evidence/{}", "picture.view", whole_city=False),
     _data("/people/audit", "audit.read"),
+    Rule("/api/live/{}/{}", permission="live.view", methods=("POST",), by_hand=False),  # a page comes back by itself
+    Rule("/api/live/{}/{}/{}", permission="live.view", methods=("DELETE",), by_hand=False),
     _data("/api/map", "case.view", whole_city=False),
+    Rule("/api/missions/{}", permission="flight.start", methods=("POST",)),
+    _data("/api/second_looks", "device.view"),
+    _data("/api/basemap", "case.view", whole_city=False),
+    _data("/api/tiles/{}/{}/{}", "case.view", whole_city=False),
     _data("/api/city", "case.view", whole_city=False),
     _data("/api/things", "case.view", whole_city=False),
+    Rule("/bulletin", permission="evaluation.read"),
     _data("/api/summary", "case.view"),
     _data("/api/feed", "case.view"),
     _data("/api/incidents", "case.view"),
@@ -99,6 +106,10 @@ RULES: tuple[Rule, ...] = (
     _page("/fleet", "device.view", whole_city=True),
     _page("/evaluation", "evaluation.read", whole_city=True),
     _page("/rules", "rules.read", whole_city=True),
+    _page("/wall", "live.view", whole_city=True),
+    _page("/drones", "device.view", whole_city=True),
+    _page("/whatif", "rules.read", whole_city=True),
+    _page("/rollouts", "device.view", whole_city=True),
     _page("/audit", "audit.read", whole_city=True),
 )
 

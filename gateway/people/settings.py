@@ -10,6 +10,7 @@ from gateway.people import places
 # Permission -> what it allows; a role is a name with a list of these.
 PERMISSIONS = {
     "picture.view": "look at evidence",
+    "live.view": "cameras live (实时画面); each viewing is logged with its reason",
     "case.view": "cases, map, dashboard",
     "case.collect": "look on the spot before filing (核实)",
     "case.decide": "file, reject, merge, send a collector (受理)",
@@ -19,6 +20,7 @@ PERMISSIONS = {
     "case.supervise": "close by order, cancel, review appeals (督察)",
     "device.view": "the fleet and its health",
     "device.manage": "invite and revoke devices",
+    "flight.start": "missions of drones: import, delete, start at a dock (飞行)",
     "evaluation.read": "figures of evaluation (综合评价)",
     "rules.read": "filing standard, measured precision, thresholds",
     "operator.manage": "accounts of other operators",
@@ -28,22 +30,24 @@ PERMISSIONS = {
 _SEES = ["picture.view", "case.view"]
 ROLES = {
     "viewer": _SEES,
-    "desk": [*_SEES, "case.decide", "case.dispatch"],
+    "desk": [*_SEES, "live.view", "case.decide", "case.dispatch"],
     "devices": ["device.view", "device.manage"],
     "auditor": ["audit.read"],
+    "pilot": ["device.view", "case.view", "flight.start"],
     "admin": ["device.view", "device.manage", "operator.manage", "rules.read", "standard.change"],
     "collector": [*_SEES, "case.collect"],
     "acceptor": [*_SEES, "case.decide"],
     "dispatcher": [*_SEES, "case.dispatch", "device.view"],
     "department": [*_SEES, "case.feedback"],
     "checker": [*_SEES, "case.check"],
-    "supervisor": [*_SEES, "case.supervise", "device.view", "evaluation.read", "rules.read"],
+    "supervisor": [*_SEES, "live.view", "case.supervise", "device.view", "evaluation.read", "rules.read"],
 }
 # Role -> the places that it exists at: the city centre supervises, city and districts command, subdistricts, kiosks
 # and departments manage. A role that is not named here exists at every level.
 LEVELS: dict[str, list[places.Level]] = {
     "devices": ["city"],
     "auditor": ["city"],
+    "pilot": ["city"],
     "admin": ["city"],
     "supervisor": ["city"],
     "acceptor": ["city", "district"],

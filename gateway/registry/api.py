@@ -1,5 +1,6 @@
 """The registry's HTTP API; what changes something takes an Idempotency-Key."""
 
+import time
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -7,7 +8,10 @@ from fastapi import Body, FastAPI, Header, HTTPException, Query, Request
 from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, Field
 
+from edge.link.spans import NoSpans, Spans
 from edge.wire import CaseClass
+from edge.wire.trace import TRACEPARENT
+from gateway import tracing
 from gateway.registry import api_desk, api_evaluation, api_people, queries
 from gateway.registry.cases import Answer, CrewStep, Decide, File, Refused, Reject
 from gateway.registry.duty import api as duty_api
@@ -48,6 +52,7 @@ class ReportBody(BaseModel):
     reporter: Name | None = None
     epoch: Name | None = None
     seq: Annotated[int, Field(ge=0)] | None = None
+    trace: Annotated[str, Field(pattern=TRACEPARENT)] | None = None
     received_at: Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$")] | None = None
 
 
@@ -103,11 +108,11 @@ class DecideBody(BaseModel):
     reason: Reason
 
 
-def build(registry: Registry) -> FastAPI:
+def build(registry: Registry, spans: Spans | None = None) -> FastAPI:
     """The application; its functions run in FastAPI's thread pool, the database has its one writer."""
     app = FastAPI(title="zhuomu registry", docs_url=None, redoc_url=None)
     _add_errors(app)
-    _add_steps(app, registry)
+    _add_steps(app, registry, spans or NoSpans())
     api_people.add(app, registry)
     _add_queries(app, registry)
     api_evaluation.add(app, registry)
@@ -130,14 +135,22 @@ def _add_errors(app: FastAPI) -> None:
     app.add_exception_handler(KeyReused, answer(422))
 
 
-def _add_steps(app: FastAPI, registry: Registry) -> None:
+def _add_steps(app: FastAPI, registry: Registry, spans: Spans) -> None:
     @app.post("/reports", status_code=201)
     def report(body: ReportBody, key: Key) -> Answered:
-        return registry.report(key, body.model_dump(exclude_none=True))
+        began_ns, told = time.time_ns(), body.model_dump(exclude_none=True)
+        answer = registry.report(key, told)
+        tracing.reported(spans, told, str(answer["case_id"]), began_ns)
+        return answer
 
     @app.post("/reports/many")
     def reports(many: Annotated[list[OneOfMany], Body(min_length=1, max_length=REPORTS_MAX)]) -> list[Answered]:
-        return registry.report_many([(one.key, one.body.model_dump(exclude_none=True)) for one in many])
+        began_ns, told = time.time_ns(), [(one.key, one.body.model_dump(exclude_none=True)) for one in many]
+        answers = registry.report_many(told)
+        for (_, body), answer in zip(told, answers, strict=True):
+            if answer["status"] < 300:
+                tracing.reported(spans, body, str(answer["body"]["case_id"]), began_ns)
+        return answers
 
     @app.post("/cases/{case_id}/ops")
     def op(case_id: str, body: OpBody, key: Key) -> Answered:

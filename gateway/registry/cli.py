@@ -17,7 +17,7 @@ from edge.link.settings import load as load_toml
 from gateway.cli import Config, Data, Host, Port
 from gateway.cli import registry as serve
 from gateway.registry import city as places
-from gateway.registry import evaluation, sheet, standard
+from gateway.registry import evaluation, keys, sheet, standard
 from gateway.registry.cases import Rules
 from gateway.registry.cli_evaluation import (
     Json,
@@ -30,6 +30,7 @@ from gateway.registry.cli_evaluation import (
     read_table,
     show,
 )
+from gateway.registry.doors import ROLES
 from gateway.registry.duty.cli import app as duty_app
 from gateway.registry.opened import DATABASE, make_registry
 from gateway.registry.reward.cli import app as reward_app
@@ -55,6 +56,22 @@ def registry(
     """The embedded case registry: file, dispatch, dispose, check, close. 案件库。"""
     if context.invoked_subcommand is None:
         serve(config, data, host, port)
+
+
+@app.command()
+def key(
+    name: Annotated[str, typer.Argument(help="Who will hold it, for example gateway")],
+    file: Annotated[Path, typer.Argument(help="Where to put it, for its holder alone")],
+    role: Annotated[str, typer.Option(help="gateway, reader, evaluation or payroll")] = "gateway",
+) -> None:
+    """A service key into FILE; prints the table for the registry's settings. 服务密钥。"""
+    known = next((one for one in ROLES if one == role), None)
+    if known is None:
+        _fail(f"there is no role '{role[:64]}'; there are {', '.join(ROLES)}", 2)
+    try:
+        sys.stdout.write(keys.make(name, known, file))
+    except OSError as error:
+        _fail(f"{file}: {error.strerror}", 1)
 
 
 @table_app.command("check")

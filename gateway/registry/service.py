@@ -7,6 +7,7 @@ import structlog
 from sqlalchemy.exc import OperationalError
 
 from edge.link.settings import SettingsError
+from edge.link.spans import open_spans
 from gateway.database import Database
 from gateway.ports import listen
 from gateway.registry import api, city, open311, standard, tables
@@ -14,6 +15,7 @@ from gateway.registry.cases import Rules
 from gateway.registry.duty import check as duty_check
 from gateway.registry.duty import office as duty_office
 from gateway.registry.duty.round import Rounds
+from gateway.registry.gate import LOOPBACK, Gate
 from gateway.registry.migrations import MIGRATIONS
 from gateway.registry.nightly import Nightly
 from gateway.registry.settings import RegistrySettings
@@ -30,6 +32,9 @@ def run(settings: RegistrySettings) -> None:
     anything is served."""
     if settings.auto_file_policy.problem():
         raise SettingsError(f"[auto_file_policy]: {settings.auto_file_policy.problem()}")
+    if not settings.keys and settings.host not in LOOPBACK:
+        words = "callers must prove a role anywhere but on loopback: give each a key with `zhuomu registry key`"
+        raise SettingsError(f"host = '{settings.host}': {words}")
     table = standard.read(Path(settings.standard)) if settings.standard else standard.read()
     places = city.read(Path(settings.city)) if settings.city else None
     office = _office(settings, table, places)
@@ -41,10 +46,12 @@ def run(settings: RegistrySettings) -> None:
         database, table, rules(settings), frozenset(settings.auto_file), utc_now, places, policy, office
     )
     timers = Timers(registry, Rounds(registry, office) if office else None)
-    app = api.build(registry)
+    spans = open_spans(settings.trace, "zhuomu-registry")
+    app = api.build(registry, spans)
     # A citizen's report is always verified by a person (核实): the registry behind the door files nothing by itself.
     verified = Registry(database, table, rules(settings), frozenset(), utc_now, places, None, office)
     door = open311.open_door(app, settings.citizens, Path(settings.data), verified, table)
+    app.add_middleware(Gate, keys=settings.keys)
     server = Server(app, sock, on_started=lambda: ready_line("registry.ready", sock))
     nightly = Nightly(registry, door)
     timers.start()
@@ -52,10 +59,11 @@ def run(settings: RegistrySettings) -> None:
     server.run()
     nightly.stop()
     timers.stop()
+    spans.stop()
     database.close()
     if door is not None:
         door.close()
-    log.info("registry.stopped")
+    log.info("registry.stopped", **spans.counters())
 
 
 def _office(

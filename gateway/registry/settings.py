@@ -4,7 +4,9 @@ from pathlib import Path
 
 import msgspec
 
+from edge.link.spans import TraceSettings
 from gateway.database import sqlite_url
+from gateway.registry.keys import ServiceKey
 from gateway.registry.trust.policy import Policy
 
 
@@ -19,6 +21,7 @@ class RegistrySettings(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown
     gateway/registry/trust. `standard`: the filing standard (TOML), the demo
     table unless named; `city`: the city's places (JSON, see `zhuomu registry city`), by which cases count for a
     subdistrict. `feed_back_by_person`: a disposal is checked when the department has fed back (反馈), not before.
+    `keys`: which system proves which role here (gateway/registry/doors.py); none: this machine alone is served.
     """
 
     data: str = "zhuomu-data/registry"
@@ -38,6 +41,8 @@ class RegistrySettings(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown
     feed_back_by_person: bool = False
     duty: str = ""  # the duty plan (TOML); "" gives orders to `crews` in turn
     citizens: str = ""  # the TOML file of the citizens' door (Open311); "" leaves it shut
+    trace: TraceSettings = TraceSettings()
+    keys: list[ServiceKey] = []
     log_level: str = "info"
 
     def url(self) -> str:

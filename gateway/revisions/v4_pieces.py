@@ -9,7 +9,7 @@ from collections.abc import Callable
 import sqlalchemy as sa
 from alembic import op
 
-from gateway import duty_tables
+from gateway import asks_tables, duty_tables
 
 revision = "4"
 down_revision = "3"
@@ -133,6 +133,12 @@ def _firsts(tx: sa.Connection) -> None:
     tx.execute(sa.text(f"CREATE TABLE sighting_order ({texts}, {rest})"))
 
 
+def _asks(tx: sa.Connection) -> None:
+    """What devices were asked and answered."""
+    for table in asks_tables.TABLES:
+        table.create(tx)
+
+
 PIECES: tuple[Callable[[sa.Connection], None], ...] = (
     _cluster,
     _identity,
@@ -142,6 +148,7 @@ PIECES: tuple[Callable[[sa.Connection], None], ...] = (
     _desk,
     _regroup,
     _firsts,
+    _asks,
 )
 
 

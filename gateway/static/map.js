@@ -1,4 +1,4 @@
-// The map: the city's own outlines on a plain grid (no tiles from anywhere), incidents on one canvas, things live.
+// The map: the city's own outlines on a plain grid or the city's own tiles (none from outside), incidents on one canvas, things live.
 window.zhuomuMap = (() => {
   const ROWS_MAX = 1500;
   const EVERY_MS = 1500;
@@ -55,7 +55,34 @@ window.zhuomuMap = (() => {
     me.things = L.layerGroup().addTo(map);
     map.getContainer().addEventListener("pointerdown", () => (me.moved = true));
     map.getContainer().addEventListener("wheel", () => (me.moved = true), { passive: true });
+    paper(L, map, me);
     begin(L, map, me);
+  }
+
+  // The city's own tiles over the grid, in their own datum alone: in another every street would be some 500 m off.
+  async function paper(L, map, me) {
+    try {
+      const answer = await fetch("/api/basemap");
+      const told = answer.ok ? await answer.json() : null;
+      if (!told) return;
+      me.paper = { datum: told.datum, layer: L.tileLayer("/api/tiles/{z}/{x}/{y}", {
+        minZoom: told.zoom_min, maxNativeZoom: told.zoom_max, maxZoom: 21,
+        bounds: told.bounds.length ? [told.bounds.slice(0, 2), told.bounds.slice(2)] : undefined,
+      }) };
+      const words = document.createElement("span");
+      words.textContent = [told.words, told.datum === "gcj02" ? "GCJ-02" : "WGS-84"].filter(Boolean).join(" · ");
+      me.paper.words = words.innerHTML;
+      spread(L, map, me);
+    } catch (error) { /* the gateway is away: the grid stays */ }
+  }
+
+  function spread(L, map, me) {
+    if (!me.paper) return;
+    const fits = me.paper.datum === me.datum;
+    fits ? me.paper.layer.addTo(map) : me.paper.layer.remove();
+    me.said?.remove();
+    const other = `底图为 ${me.paper.datum === "gcj02" ? "GCJ-02" : "WGS-84"}，此坐标系下不显示 base map hidden in this datum`;
+    me.said = L.control.attribution({ prefix: false, position: "bottomleft" }).addAttribution(fits ? me.paper.words : other).addTo(map);
   }
 
   // Everything from the start, in the datum that was chosen; rounds of a former turn end by themselves.
@@ -84,6 +111,7 @@ window.zhuomuMap = (() => {
   function datum(map, name) {
     if (!map || !map.zhuomu || map.zhuomu.datum === name) return;
     map.zhuomu.datum = name;
+    spread(window.L, map, map.zhuomu);
     begin(window.L, map, map.zhuomu);
   }
 

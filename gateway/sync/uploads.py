@@ -50,7 +50,7 @@ class Uploads:
         except WireError as error:
             self._counters.add("photos_refused")
             return PhotoState(sha256=piece.sha256, code=int(error.code), reason=str(error))
-        if self._pictures.path(piece.sha256).is_file():
+        if self._pictures.has(piece.sha256):
             return PhotoState(sha256=piece.sha256, have_bytes=piece.size_bytes, done=True)
         part = self._root / f"{piece.device}.{piece.sha256}.part"
         have = part.stat().st_size if part.is_file() else 0

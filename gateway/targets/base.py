@@ -6,6 +6,8 @@ from typing import Any, Literal, Protocol
 
 import httpx
 
+from gateway import tracing
+
 TIMEOUT_S = 4.0
 REASON_MAX = 300
 AGAIN = frozenset({408, 425, 429})
@@ -33,6 +35,12 @@ class Parcel:
     incident_id: str
     path: str
     body: dict[str, Any]
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What goes with every attempt: the key, and the trace of who reported it."""
+        traceparent = tracing.onward(self.body)
+        return {"Idempotency-Key": self.key} | ({"traceparent": traceparent} if traceparent else {})
 
     @property
     def kind(self) -> Kind:

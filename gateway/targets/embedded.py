@@ -30,7 +30,7 @@ class EmbeddedRegistry:
     def send(self, parcel: Parcel) -> Sent:
         """POST to the parcel's own path."""
         try:
-            answer = self._client.post(parcel.path, json=parcel.body, headers={"Idempotency-Key": parcel.key})
+            answer = self._client.post(parcel.path, json=parcel.body, headers=parcel.headers)
         except httpx.HTTPError as error:
             return unreachable(error)
         return Sent("done") if answer.is_success else failure(answer)

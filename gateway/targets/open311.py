@@ -30,9 +30,7 @@ class Open311Client:
         if parcel.kind != "report":
             return Sent("done", f"target {self.name} takes no {parcel.kind}")
         try:
-            answer = self._client.post(
-                self._url("requests"), data=self._form(parcel), headers={"Idempotency-Key": parcel.key}
-            )
+            answer = self._client.post(self._url("requests"), data=self._form(parcel), headers=parcel.headers)
             if answer.status_code == 400 and DUPLICATE in answer.text.lower():
                 return Sent("done", foreign=True, remote_id=self._found(parcel))
         except UnknownCode as error:

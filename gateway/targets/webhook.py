@@ -31,7 +31,7 @@ class Webhook:
             return Sent("done", f"target {self.name} takes no {parcel.kind}")
         try:
             filled = fill(template[parcel.kind], self._values(parcel))
-            answer = self._post(msgspec.json.encode(filled), parcel.key)
+            answer = self._post(msgspec.json.encode(filled), parcel.headers)
         except UnknownCode as error:
             return Sent("refused", str(error))
         except httpx.HTTPError as error:
@@ -60,8 +60,8 @@ class Webhook:
             values["code"] = mapped(self._settings.codes, str(parcel.body["class_code"]))
         return values
 
-    def _post(self, body: bytes, key: str) -> httpx.Response:
-        headers = {"Content-Type": "application/json", "Idempotency-Key": key}
+    def _post(self, body: bytes, own: dict[str, str]) -> httpx.Response:
+        headers = {"Content-Type": "application/json", **own}
         if self._settings.auth == "header":
             headers[self._settings.header] = self._secret
         else:
