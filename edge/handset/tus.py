@@ -4,16 +4,17 @@ The photo's hash is the upload's name, so after a kill the same question finds w
 from whomever is at its end at once.
 """
 
-import base64
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import httpx
+import structlog
 
-VERSION = {"Tus-Resumable": "1.0.0"}
+from edge.link.tus import announce, patch
+
 CHUNK_BYTES = 256 * 1024
 Read = Callable[[str, int, int], bytes]  # (sha256, offset, size_bytes) -> bytes
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True)
@@ -32,33 +33,30 @@ class Photo:
 def send(client: httpx.Client, photo: Photo, read: Read, stopped: Callable[[], bool]) -> bool:
     """True when the centre has all of it and has proven the hash; False: again, or another way."""
     try:
-        return _send(client, photo, read, stopped)
-    except (httpx.HTTPError, OSError, KeyError, ValueError):
-        return False
+        ended = _send(client, photo, read, stopped)
+    except (httpx.HTTPError, OSError, KeyError, ValueError) as error:
+        ended = f"{type(error).__name__}: {error}"
+    if ended:
+        log.info("handset.upload_broke_off", device=photo.device, sha256=photo.sha256, reason=ended)
+    return not ended
 
 
-def _send(client: httpx.Client, photo: Photo, read: Read, stopped: Callable[[], bool]) -> bool:
-    own = {**VERSION, "Authorization": f"Bearer {photo.token}"}
-    made = client.post(photo.path, headers={**own, **_announce(photo)})
+def _send(client: httpx.Client, photo: Photo, read: Read, stopped: Callable[[], bool]) -> str:
+    """Why it ended before its end; "" when it did not."""
+    words = {"device": photo.device, "sha256": photo.sha256, "media_type": photo.media_type, "kind": photo.kind}
+    words |= {"redacted": "false", "purpose": "photo"}
+    made = announce(client, photo.path, photo.token, photo.size_bytes, words)
     if made.status_code != 201:
-        return False
+        return f"HTTP {made.status_code}: {made.text[:200]}"
     offset = int(made.headers["Upload-Offset"])
     while offset < photo.size_bytes:
         chunk = read(photo.sha256, offset, CHUNK_BYTES)
-        if not chunk or stopped():
-            return False
-        checksum = base64.b64encode(hashlib.sha256(chunk).digest()).decode()
-        headers = {"Upload-Offset": str(offset), "Upload-Checksum": f"sha256 {checksum}"}
-        headers |= {"Content-Type": "application/offset+octet-stream"}
-        answer = client.patch(made.headers["Location"], content=chunk, headers={**own, **headers})
+        if not chunk:
+            return "the photo is gone from this handset"
+        if stopped():
+            return "stopped"
+        answer = patch(client, made.headers["Location"], photo.token, offset, chunk)
         if answer.status_code != 204:
-            return False
+            return f"HTTP {answer.status_code}: {answer.text[:200]}"
         offset = int(answer.headers["Upload-Offset"])
-    return offset == photo.size_bytes
-
-
-def _announce(photo: Photo) -> dict[str, str]:
-    words = {"device": photo.device, "sha256": photo.sha256, "media_type": photo.media_type, "kind": photo.kind}
-    words |= {"redacted": "false", "purpose": "photo"}
-    pairs = (f"{name} {base64.b64encode(value.encode()).decode()}" for name, value in words.items())
-    return {"Upload-Length": str(photo.size_bytes), "Upload-Metadata": ",".join(pairs)}
+    return "" if offset == photo.size_bytes else f"the centre speaks of {offset} of {photo.size_bytes} bytes"
