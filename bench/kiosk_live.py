@@ -15,7 +15,7 @@ from bench.kiosk_arms import GONE_S, SCORE_MIN, Incident, NoPictures, Setting, c
 from bench.kiosk_clips import START, Clip
 from bench.rtsp import NoServer, carried, serving
 from detectors.load import load_detector
-from edge.kiosk.rounds import round_of, side_of
+from edge.kiosk.rounds import Opener, round_of, side_of
 from edge.kiosk.store import KioskStore
 from edge.kiosk.tools import Tools
 from edge.kiosk.watcher import Watcher
@@ -104,15 +104,18 @@ def _watched(seats: list[Seat], setting: Setting, tools: Tools, seconds: float) 
     for what in ("frames", "dropped", "failures"):
         told[what] = sum(float(seat.camera.health()[what]) for seat in seats)
     looks = [seat.watcher.health() for seat in seats]
-    told["looks"] = {what: sum(float(one[f"looks_{what}"]) for one in looks) for what in ("idle", "regions", "whole")}
-    return told | {"latency_ms": loop.latency_ms, "rounds": loop.rounds}
+    told["looks"] = {
+        what: sum(float(one[f"looks_{what}"]) for one in looks) for what in ("idle", "regions", "whole", "opened")
+    }
+    return told | {"latency_ms": loop.latency_ms, "rounds": loop.rounds, "openings_spared": loop.opener.spared}
 
 
 class _Loop:
     """As the kiosk's own (`edge.kiosk.node`)."""
 
     def __init__(self, seats: list[Seat], setting: Setting, tools: Tools) -> None:
-        self._seats, self._setting, self._tools = seats, setting, tools
+        self._seats, self._tools = seats, tools
+        self.opener = Opener(setting.gate.open_s, setting.gate.base_s)
         self._side = side_of(tools.detector)
         self._filed = 0
         self._due_s = dict.fromkeys((seat.camera.name for seat in seats), 0.0)
@@ -125,11 +128,11 @@ class _Loop:
         new = [(s, shot) for s in self._seats if now_s >= self._due_s[s.camera.name] and (shot := s.shot())]
         if new:
             self.rounds += 1
+            self.opener.begin()
             turns = round_of(self._tools.detector, [(seat.watcher, shot) for seat, shot in new], self._side)
-            for (seat, _), turn in zip(new, turns, strict=True):
+            self.opener.end([(seat.camera, turn) for (seat, _), turn in zip(new, turns, strict=True)])
+            for seat, _ in new:
                 self._due_s[seat.camera.name] = now_s + 1.0 / seat.watcher.camera.detect_fps
-                if turn.plan.open:
-                    seat.camera.open(self._setting.gate.open_s)
         for seat in self._seats:
             seat.watcher.expire(now_s)
         self._time()

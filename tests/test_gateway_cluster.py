@@ -103,10 +103,7 @@ def test_a_gateway_that_hangs_in_the_middle_gives_way_and_comes_back_without_har
     _nothing_lost_nothing_doubled(cluster, load)
 
 
-def test_forwarding_and_work_orders_go_on_when_the_one_that_did_them_dies(
-    tmp_path: Path, postgres: PostgresServer
-) -> None:
-    cluster = Cluster(tmp_path, postgres)
+def test_forwarding_and_work_orders_go_on_when_the_one_that_did_them_dies(cluster: Cluster) -> None:
     cluster.registry = {"auto_file": ["stall"], "auto_file_unmeasured": True, "crews": ["handset-1"]}
     cluster.start()
     kiosk, handset = Device(cluster.broker.port, "kiosk-1"), Phone(cluster.broker.port, "handset-1")
@@ -121,6 +118,5 @@ def test_forwarding_and_work_orders_go_on_when_the_one_that_did_them_dies(
     handset.settle()
     until(lambda: kiosk.on("verify"), 30.0, "a check of the first thing")
     kiosk.settle()
-    cluster.stop()
     handset.stop()
     kiosk.stop()

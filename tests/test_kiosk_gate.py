@@ -13,10 +13,11 @@ from test_watch_view import noisy, scene
 from detectors import Detections
 from edge.kiosk.config import CameraSettings
 from edge.kiosk.gating import AUTO_DWELL_S, GateSettings, gate_for
-from edge.kiosk.rounds import round_of
+from edge.kiosk.rounds import Opener, Turn, round_of
 from edge.kiosk.tune import BASE_S, Cost, key_frames, proposed
 from edge.kiosk.watcher import Watcher
 from edge.watch.camera import Shot
+from edge.watch.lookout import Plan
 from edge.watch.rules import Rule, RuleBook
 from edge.watch.source import Image, SourceError
 
@@ -68,6 +69,24 @@ def test_one_candidate_a_thing_with_the_network_idle_for_most_of_the_time(tmp_pa
     assert rows[0][0] == 1
     assert network.sheets <= 40
     tools.link.outbox.close()
+
+
+def test_no_camera_is_opened_while_rounds_are_slow() -> None:
+    class Opened:
+        calls = 0
+
+        def open(self, seconds: float) -> None:
+            assert seconds == 1.0
+            self.calls += 1
+
+    now_s, camera = [0.0], Opened()
+    opener = Opener(1.0, 2.0, clock=lambda: now_s[0])
+    asks = Turn(None, None, Plan(open=True), "")  # type: ignore[arg-type]
+    for took_s in (0.3, 1.1, 0.3, 0.3):
+        opener.begin()
+        now_s[0] += took_s
+        opener.end([(camera, asks)])  # type: ignore[list-item]
+    assert (camera.calls, opener.spared) == (3, 1)
 
 
 def test_tune_takes_the_finest_network_that_fits() -> None:

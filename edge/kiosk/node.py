@@ -23,7 +23,7 @@ from edge.kiosk.config import KioskSettings, beside, load_rules
 from edge.kiosk.footage import Footage
 from edge.kiosk.gating import gate_for
 from edge.kiosk.hard import HardExamples, HardLimits, Origin
-from edge.kiosk.rounds import round_of, side_of
+from edge.kiosk.rounds import Opener, round_of, side_of
 from edge.kiosk.rulefile import RuleFile
 from edge.kiosk.sending import Sending
 from edge.kiosk.sightings import SightingLimits
@@ -65,6 +65,7 @@ class Kiosk:
         settings = self._settings = care.settings
         data = care.data
         self._rules = RuleFile(care.rules, load_rules(care.rules, care.standards), standards=care.standards)
+        self._opener = Opener(settings.gate.open_s, settings.gate.base_s)
         gate = self._gate = gate_for(settings.gate, [rule.dwell_s for rule in self._rules.book.rule])
         sources = [_source(c.source, c.transport) for c in settings.camera]
         model = settings.model
@@ -164,6 +165,7 @@ class Kiosk:
             "messages_postponed": sum(w.postponed for w in self._watchers.values()),
             "rules_refused": self._rules.refused,
             "spots_unsaved": self._store.unsaved,
+            "openings_spared": self._opener.spared,
             **self._tools.sightings.counters,
             **self._hard.counters,
             **self._tools.prover.counters,
@@ -192,7 +194,7 @@ class Kiosk:
                 for camera, shot in shots:
                     self._watchers[camera.name].take(shot)
             elif taken := list(shots):
-                self._gated(taken, self._gate.open_s)
+                self._gated(taken)
             self._expire_checks(time.monotonic())
             self.care.round(time.monotonic())
             stop.wait(0.02)
@@ -209,12 +211,11 @@ class Kiosk:
                 due[camera.name] = now + 1.0 / self._watchers[camera.name].camera.detect_fps
                 yield camera, shot
 
-    def _gated(self, shots: list[tuple[Camera, Shot]], open_s: float) -> None:
+    def _gated(self, shots: list[tuple[Camera, Shot]]) -> None:
         detector = self._tools.detector
+        self._opener.begin()
         turns = round_of(detector, [(self._watchers[c.name], shot) for c, shot in shots], side_of(detector))
-        for (camera, _), turn in zip(shots, turns, strict=True):
-            if turn.plan.open:
-                camera.open(open_s)
+        self._opener.end([(camera, turn) for (camera, _), turn in zip(shots, turns, strict=True)])
 
     def _expire_checks(self, now: float) -> None:
         for watcher in self._watchers.values():
