@@ -91,7 +91,7 @@ class Grants:
     def _check(self, ask: UploadAsk, revoked: bool) -> None:
         if revoked:
             raise Revoked(f"{ask.device} was revoked")
-        most = self._limits.upload_bytes_max
+        most = self._limits.most(ask.purpose)
         if ask.size_bytes > most:
             raise TooLarge(f"{ask.size_bytes} bytes; one upload may have {most}")
         if not self._doorman.has_room(ask.device, ask.size_bytes):

@@ -19,7 +19,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from edge.wire import MediaType, Purpose
+from edge.wire import PHOTO_BYTES_MAX, MediaType, Purpose
 from gateway.counters import Counters
 
 MIB = 1024 * 1024
@@ -62,6 +62,10 @@ class Limits(msgspec.Struct, frozen=True):
     device_bytes_max: int = 512 * MIB
     all_bytes_max: int = 8192 * MIB
     keep_s: float = 24 * 3600.0
+
+    def most(self, purpose: Purpose) -> int:
+        """Bytes of one upload: a crew's photo may have no more than it may in pieces."""
+        return min(self.upload_bytes_max, PHOTO_BYTES_MAX) if purpose == "photo" else self.upload_bytes_max
 
 
 class Uploads:
@@ -157,9 +161,9 @@ class Uploads:
         return len(old)
 
     def _check(self, coming: Coming, finished_bytes: int) -> None:
-        most, all_most = self.limits.upload_bytes_max, self.limits.device_bytes_max
+        most, all_most = self.limits.most(coming.purpose), self.limits.device_bytes_max
         if coming.size_bytes > most:
-            raise UploadRefused(413, f"{coming.size_bytes} bytes; one upload may have {most}: send a shorter clip")
+            raise UploadRefused(413, f"{coming.size_bytes} bytes; one upload may have {most}: make it smaller")
         known = [self.find(p.stem).size_bytes for p in (self._root / coming.device).glob("*.json")]
         if len(known) >= OPEN_MAX:
             raise UploadRefused(429, f"{coming.device} has {len(known)} uploads under way; finish or delete some")

@@ -12,7 +12,7 @@ import pytest
 from gateway_helpers import EPOCH, Centre, Device
 from test_gateway_tus import CLIP, SHA256, VERSION, Door, bearer
 
-from edge.wire import ErrorCode, Pull, UploadAsk, UploadGrant
+from edge.wire import PHOTO_BYTES_MAX, ErrorCode, Pull, UploadAsk, UploadGrant
 from gateway.devices import known
 from gateway.devices.settings import IdentitySettings
 from gateway.grants import Asked
@@ -20,6 +20,7 @@ from gateway.seals import Seal
 from gateway.sync import handsets
 from gateway.sync.tokens import Tokens
 from gateway.times import to_text
+from gateway.uploads import Limits
 
 
 @pytest.fixture
@@ -154,6 +155,20 @@ def test_uploads_count_for_the_devices_day_and_past_it_nothing_is_granted_or_tak
 
 def test_what_is_too_large_is_refused_when_asked(door: Door) -> None:
     assert grant(door, size_bytes=4_000_001).code == int(ErrorCode.TOO_LARGE)
+
+
+def test_a_crews_photo_may_have_by_http_what_it_may_have_in_pieces(tmp_path: Path) -> None:
+    door = Door(tmp_path, limits=Limits())
+    try:
+        photo = {"media_type": "image/jpeg", "purpose": "photo"}
+        assert grant(door, size_bytes=PHOTO_BYTES_MAX, **photo).code == 0
+        assert grant(door, size_bytes=PHOTO_BYTES_MAX + 1, **photo).code == int(ErrorCode.TOO_LARGE)
+        assert grant(door, size_bytes=PHOTO_BYTES_MAX + 1).code == 0
+        large = bytes(PHOTO_BYTES_MAX + 1)
+        assert door.create(large, kind="after", media_type="image/jpeg", purpose="photo").status_code == 413
+        assert door.create(large).status_code == 201
+    finally:
+        door.rig.close()
 
 
 def test_the_last_word_on_a_size_counts(door: Door) -> None:

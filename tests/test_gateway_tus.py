@@ -31,14 +31,20 @@ LIMITS = Limits(upload_bytes_max=4_000_000, device_bytes_max=7_000_000, all_byte
 class Door:
     """The routes over a folder, with a wall clock of the test's own."""
 
-    def __init__(self, folder: Path, identity: IdentitySettings | None = None, required: bool = False) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        identity: IdentitySettings | None = None,
+        required: bool = False,
+        limits: Limits = LIMITS,
+    ) -> None:
         self.rig = Rig(folder)
         self.wall_s: float | None = None
         self.app = FastAPI()
-        uploads = Uploads(folder / "uploads", LIMITS, self.rig.counters, self._wall)
+        uploads = Uploads(folder / "uploads", limits, self.rig.counters, self._wall)
         database, counters, clock = self.rig.database, self.rig.counters, lambda: self.rig.now
         self.doorman = Doorman(identity or IdentitySettings(), 1.0, database, clock)
-        self.grants = Grants(database, LIMITS, self.doorman, counters, clock, required)
+        self.grants = Grants(database, limits, self.doorman, counters, clock, required)
         tus.add_uploads(self.app, tus.Door(database, self.rig.pictures, uploads, counters, clock, self.grants))
         api.add_routes(self.app, self.rig.database, self.rig.pictures, self.rig.counters)
         self.uploads = uploads

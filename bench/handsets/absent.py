@@ -12,9 +12,9 @@ from bench.handsets.processes import Centre
 from edge.handset.handset import Handset
 from edge.handset.loop import Loop
 from edge.wire import Notice, OpKind
-from gateway import tables
 from gateway.bulk import Bulk
-from gateway.database import Database, sqlite_url
+from gateway.database import sqlite_url
+from gateway.schema import open_database
 from gateway.sync.books import SqlBooks
 from gateway.sync.desk import Desk
 from gateway.times import to_text
@@ -77,8 +77,7 @@ def _work(handset: Handset) -> int:
 def _news(centre: Centre) -> None:
     """Words of the centre's meanwhile, written beside the running gateway."""
     now = datetime.now(UTC)
-    url = sqlite_url(centre.folder / "gateway" / "gateway.sqlite3")
-    database = Database(url, tables.metadata, tables.SCHEMA_VERSION)
+    database = open_database(sqlite_url(centre.folder / "gateway" / "gateway.sqlite3"))
     with database.write() as tx:
         desk = Desk(SqlBooks(tx, Bulk(tx), to_text(now)), lambda: now)
         for i in range(NEWS):

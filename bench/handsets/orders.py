@@ -9,8 +9,8 @@ import msgspec
 import sqlalchemy as sa
 
 from edge.wire import Order
-from gateway import tables
-from gateway.database import Database, sqlite_url
+from gateway.database import sqlite_url
+from gateway.schema import open_database
 from gateway.sync.held import Held
 from gateway.sync_tables import crew_log, crew_logs, handsets
 from gateway.tables import work_orders
@@ -22,7 +22,7 @@ CREWS_AT_ONCE = 200
 def write(folder: Path, devices: Sequence[str], orders_each: int) -> None:
     """`folder`: the gateway's data. Each handset is a crew of its own: no page is shared, which is the dearest case."""
     folder.mkdir(parents=True, exist_ok=True)
-    database = Database(sqlite_url(folder / "gateway.sqlite3"), tables.metadata, tables.SCHEMA_VERSION)
+    database = open_database(sqlite_url(folder / "gateway.sqlite3"))
     now = datetime.now(UTC)
     for start in range(0, len(devices), CREWS_AT_ONCE):
         crews = devices[start : start + CREWS_AT_ONCE]

@@ -21,6 +21,7 @@ from edge.wire import (
     PhotoState,
     Presence,
     Receipt,
+    UploadGrant,
     Wipe,
     WireError,
     channel_of,
@@ -56,7 +57,7 @@ class Handset:
         self.device = device
         self.book = Book(None if in_memory else folder / f"{device}.db", device)
         self.replica = Replica(self.book, FileBox(folder / f"{device}.photos"))
-        self.session = Session(self.replica, rng, bulk=bulk)
+        self.session = Session(self.replica, rng, bulk=bulk, tus=bulk)
         self.jitter_s = jitter_s
         self.bad = 0
         self._rng = rng
@@ -121,6 +122,8 @@ class Handset:
             return
         if device == self.device and isinstance(message, Receipt | Delta | PhotoState | Wipe):
             self.take(message)
+        elif device == self.device and isinstance(message, UploadGrant):
+            self.session.granted(message)
 
     def take(self, message: Receipt | Delta | PhotoState | Wipe) -> None:
         """A message of the centre's, from whichever way."""

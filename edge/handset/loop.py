@@ -2,6 +2,7 @@
 
 import heapq
 import selectors
+import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -10,8 +11,9 @@ import httpx
 import msgspec
 import structlog
 
+from edge.handset import tus
 from edge.handset.handset import Handset
-from edge.wire import Delta
+from edge.wire import Delta, PhotoState
 
 TICK_S = 0.05
 # Connecting blocks: after so long the others are looked at first.
@@ -22,7 +24,7 @@ log = structlog.get_logger()
 
 
 class Loop:
-    """`http`: the gateway's address for bulk pages; "" keeps to MQTT."""
+    """`http`: the gateway's address for bulk pages and large photos; "" keeps to MQTT."""
 
     def __init__(self, handsets: Sequence[Handset], http: str = "") -> None:
         self.handsets = list(handsets)
@@ -31,6 +33,8 @@ class Loop:
         self._http = httpx.Client(base_url=http, timeout=BULK_TIMEOUT_S, trust_env=False) if http else None
         self._pool = ThreadPoolExecutor(BULK_WORKERS, "bulk")
         self._fetches: dict[Handset, Future[Delta | None]] = {}
+        self._uploads: dict[Handset, tuple[tus.Photo, Future[bool]]] = {}
+        self._closing = threading.Event()
         # Who is to be looked at when; an entry whose time is no longer the handset's is passed over.
         self._times: list[tuple[float, int]] = []
         self._time_of = [0.0] * len(self.handsets)
@@ -57,6 +61,8 @@ class Loop:
             self._turned(key.data)
         for handset in list(self._fetches):
             self._bulk(handset)
+        for handset in list(self._uploads):
+            self._upload(handset)
         began_s = time.monotonic()
         connecting = True
         for i in self._due(began_s):
@@ -67,10 +73,12 @@ class Loop:
             handset.turn()
             self._turned(handset)
             self._bulk(handset)
+            self._upload(handset)
             connecting = connecting and time.monotonic() - began_s < CONNECT_S_MAX
 
     def close(self) -> None:
-        """End all of them."""
+        """End all of them; an upload ends between two chunks."""
+        self._closing.set()
         for handset in self.handsets:
             handset.end()
         self._pool.shutdown(wait=True, cancel_futures=True)
@@ -114,6 +122,32 @@ class Loop:
         if now is not None and now[0] >= 0:
             self._selector.register(now[0], want, handset)
             self._watched[handset] = now
+
+    def _upload(self, handset: Handset) -> None:
+        """Large photos over HTTP, one under way for each handset."""
+        under_way = self._uploads.get(handset)
+        if under_way is not None and under_way[1].done():
+            photo, done = self._uploads.pop(handset)
+            self._uploaded(handset, photo, done.result())
+        if self._http is None or handset in self._uploads or self._closing.is_set():
+            return
+        if (grant := handset.session.leaves.take()) is None:
+            return
+        found = next((row for row in handset.replica.photos_waiting() if row[0] == grant.sha256), None)
+        if found is None:  # it arrived by another way meanwhile
+            handset.session.leaves.ended(grant.sha256, True)
+            return
+        sha256, size_bytes, media_type, kind, _ = found
+        photo = tus.Photo(handset.device, sha256, size_bytes, media_type, kind, grant.path, grant.token)
+        work = (self._http, photo, handset.replica.box.read, self._closing.is_set)
+        self._uploads[handset] = (photo, self._pool.submit(tus.send, *work))
+
+    def _uploaded(self, handset: Handset, photo: tus.Photo, done: bool) -> None:
+        if done:
+            handset.session.leaves.ended(photo.sha256, True)
+            handset.take(PhotoState(sha256=photo.sha256, have_bytes=photo.size_bytes, done=True))
+        else:
+            handset.session.upload_failed(photo.sha256, time.monotonic())
 
     def _bulk(self, handset: Handset) -> None:
         """Pages over HTTP, one under way for each handset; when one fails, MQTT brings it."""

@@ -1,5 +1,6 @@
 """One handset for one command of a person's: opened, worked on, brought out when there is a line."""
 
+import os
 import random
 import sys
 import time
@@ -36,14 +37,17 @@ class Phone:
     """What every command is given: one handset and the way to the centre."""
 
     def __init__(self, device: str, data: Path, host: str, port: int) -> None:
+        # The gateway's address, where this handset may use HTTP: bulk pages, and photos above 256 KiB by tus.
+        self.http = os.environ.get("ZHUOMU_HANDSET_HTTP", "")
+        bulk, broker = bool(self.http), Broker(host, port)
         try:
-            self.handset = Handset(data, device, Broker(host, port), random.Random(), "zhuomu terminal", 0.0)
+            self.handset = Handset(data, device, broker, random.Random(), "zhuomu terminal", 0.0, bulk=bulk)
         except BookUnusable as error:
             fail(str(error))
 
     def sync(self, wait_s: float) -> bool:
         """Bring out what waits and fetch what is new; False when the centre did not answer in time."""
-        loop = Loop([self.handset])
+        loop = Loop([self.handset], self.http)
         end_s = time.monotonic() + wait_s
 
         def done() -> bool:

@@ -6,8 +6,22 @@ from dataclasses import dataclass
 
 import msgspec
 
+from edge.handset.leave import Leaves
 from edge.handset.replica import Replica
-from edge.wire import PIECE_BYTES_MAX, Bulk, Delta, Op, PhotoState, Piece, Pull, Receipt, Wipe, Wiped
+from edge.wire import (
+    PIECE_BYTES_MAX,
+    Bulk,
+    Delta,
+    Op,
+    PhotoState,
+    Piece,
+    Pull,
+    Receipt,
+    UploadAsk,
+    UploadGrant,
+    Wipe,
+    Wiped,
+)
 
 RESEND_S = 10.0
 RESEND_S_MAX = 60.0
@@ -19,7 +33,8 @@ SHIFT_JITTER_S = 60.0
 # With nothing new and nothing due, how often it is looked all the same.
 REST_S = 5.0
 START_JITTER_S = 2.0
-Up = Op | Pull | Piece | Wiped
+UPLOAD_AGAIN_S = 1.0
+Up = Op | Pull | Piece | UploadAsk | Wiped
 Down = Delta | Receipt | PhotoState | Wipe
 _OP = msgspec.json.Decoder(Op)
 
@@ -39,14 +54,21 @@ class Session:
     """The part of a handset that a restart forgets: what is under way and when to try again.
 
     `piece_bytes`: size of a photo's pieces, at most 256 KiB. `bulk`: somebody fetches pages over HTTP when it is set.
+    `tus`: somebody uploads large photos over HTTP (`leaves`).
     """
 
     def __init__(
-        self, replica: Replica, rng: random.Random, piece_bytes: int = PIECE_BYTES_MAX, bulk: bool = False
+        self,
+        replica: Replica,
+        rng: random.Random,
+        piece_bytes: int = PIECE_BYTES_MAX,
+        bulk: bool = False,
+        tus: bool = False,
     ) -> None:
         self.replica = replica
         self.counters = Counters()
         self.bulk: Bulk | None = None
+        self.leaves = Leaves(tus)
         self._rng = rng
         self._piece_bytes = piece_bytes
         self._uses_bulk = bulk
@@ -87,6 +109,7 @@ class Session:
         self._ops.clear()
         self._pieces.clear()
         self._offered.clear()
+        self.leaves.up()
         self._told_wiped = False
         self._ask(now_s + self._rng.uniform(0.0, jitter_s), "shift" if jitter_s >= SHIFT_JITTER_S else "start", True)
 
@@ -104,6 +127,18 @@ class Session:
         """A page could not be fetched over HTTP; MQTT brings it."""
         self.bulk = None
         self._ask(now_s, "gap", False)
+
+    def granted(self, grant: UploadGrant) -> None:
+        """The centre's answer: this photo may be uploaded by HTTP, or goes in pieces."""
+        self.leaves.answered(grant)
+        self._pieces.pop(grant.sha256, None)
+        self.poke()
+
+    def upload_failed(self, sha256: str, now_s: float) -> None:
+        """It broke off: asked for again in a moment, and in pieces after some times. What has arrived stays there."""
+        failures = self.leaves.ended(sha256, False)
+        self._pieces[sha256] = (now_s + UPLOAD_AGAIN_S * failures, 1)
+        self.poke()
 
     def sync_now(self, now_s: float) -> None:
         """A person wants the newest."""
@@ -252,12 +287,15 @@ class Session:
         """Photos trail: an offer first, then piece after piece from where the centre says."""
         out: list[Up] = []
         for waiting in self.replica.photos_waiting()[:PIECES_UNDER_WAY]:
-            sha256 = waiting[0]
+            sha256, size_bytes, media = waiting[:3]
+            if self.leaves.holds(sha256):
+                continue
             at_s, tries = self._pieces.get(sha256, (0.0, 0))
             if tries and now_s < at_s:
                 continue
             self._pieces[sha256] = (now_s + min(RESEND_S_MAX, RESEND_S * 1.5**tries), tries + 1)
-            piece = self._piece(*waiting)
+            ask = self.leaves.ask(self.replica.book.device, sha256, size_bytes, media)
+            piece = ask or self._piece(*waiting)
             if piece is not None:
                 out.append(piece)
         return out

@@ -4,7 +4,6 @@ Nothing needs to be remembered for that: whoever asks for the same content again
 What a device needs to be let in is in `leave`. Told in docs/uploads.md.
 """
 
-import base64
 import hashlib
 import random
 import threading
@@ -16,7 +15,9 @@ from typing import Literal
 
 import httpx
 
-VERSION = {"Tus-Resumable": "1.0.0"}
+from edge.link.tus import announce, patch
+from edge.wire import UPLOAD_PATH
+
 CHUNK_BYTES = 1024 * 1024
 BACKOFF_FIRST_S = 0.5
 BACKOFF_MAX_S = 60.0
@@ -117,7 +118,7 @@ class Uploader:
 
     def _go_on(self, clip: Clip, sha256: str, size: int) -> int:
         """Ask where it stands and send the rest; 0, or the status with which it ended before its end."""
-        made = self._client.post("/uploads", headers={**self._with(), **_announce(clip, sha256, size)})
+        made = announce(self._client, UPLOAD_PATH, self._leave, size, _words(clip, sha256))
         _check(made)
         if made.status_code != 201:
             return made.status_code
@@ -125,7 +126,8 @@ class Uploader:
         with clip.path.open("rb") as file:
             while self._offset < size and not self._stop.is_set():
                 file.seek(self._offset)
-                answer = self._patch(made.headers["Location"], file.read(CHUNK_BYTES))
+                chunk = file.read(CHUNK_BYTES)
+                answer = patch(self._client, made.headers["Location"], self._leave, self._offset, chunk)
                 if answer.status_code != 204:
                     _check(answer)
                     return answer.status_code
@@ -133,21 +135,10 @@ class Uploader:
                 self._on_offset(self._offset)
         return 0 if self._offset == size else STOPPED
 
-    def _patch(self, where: str, chunk: bytes) -> httpx.Response:
-        checksum = base64.b64encode(hashlib.sha256(chunk).digest()).decode()
-        headers = {"Upload-Offset": str(self._offset), "Upload-Checksum": f"sha256 {checksum}"}
-        headers |= {"Content-Type": "application/offset+octet-stream"}
-        return self._client.patch(where, content=chunk, headers={**self._with(), **headers})
 
-    def _with(self) -> dict[str, str]:
-        return {**VERSION, "Authorization": f"Bearer {self._leave}"} if self._leave else dict(VERSION)
-
-
-def _announce(clip: Clip, sha256: str, size: int) -> dict[str, str]:
+def _words(clip: Clip, sha256: str) -> dict[str, str]:
     words = {"device": clip.device, "sha256": sha256, "media_type": clip.media_type, "kind": clip.kind}
-    words |= {"redacted": "true" if clip.redacted else "false", "candidate_id": clip.candidate_id}
-    pairs = (f"{name} {base64.b64encode(value.encode()).decode()}" for name, value in words.items())
-    return {"Upload-Length": str(size), "Upload-Metadata": ",".join(pairs)}
+    return words | {"redacted": "true" if clip.redacted else "false", "candidate_id": clip.candidate_id}
 
 
 def _check(answer: httpx.Response) -> None:
